@@ -1,0 +1,12 @@
+"""Entry point: `streamlit run app.py`. Page setup and navigation, nothing else."""
+
+import streamlit as st
+
+from fcn.ui import segment_page
+
+st.set_page_config("Every pixel a class", page_icon=":material/grid_on:", layout="wide")
+
+pages = [
+    st.Page(segment_page.show, title="Try it", url_path="try", default=True),
+]
+st.navigation(pages, position="top").run()

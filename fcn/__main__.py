@@ -1,0 +1,185 @@
+"""The command line: python -m fcn segment | evaluate | train."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fcn.errors import FcnError
+from fcn.network import STRIDES
+from fcn.upsampling import UPSAMPLERS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return its exit status: 0 done, 1 some photos failed, 2 nothing could be done."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr otherwise
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except FcnError as error:
+        print(f"fcn {options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def segment(options: argparse.Namespace) -> int:
+    """Write labels, overlay and coarse map of each photo."""
+    from fcn import render
+    from fcn.images import decode, labels_to_own_size
+    from fcn.segmenter import Segmenter
+
+    segmenter = Segmenter.load(options.model)
+    palette = segmenter.card.palette
+    options.out.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for path in progress(options.photos, "Segmenting"):
+        try:
+            photo = decode(_bytes(path), path.name)
+        except FcnError as error:
+            print(f"fcn segment: {path}: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        scores = segmenter.score(photo.pixels, options.size)
+        found = segmenter.upsample(scores, options.stride, options.upsampling)
+        labels = labels_to_own_size(found.labels, photo.size)
+        cells = render.cells_png(
+            scores.coarse_labels(options.stride), palette, options.stride, scores.height, scores.width
+        )
+        pictures = {
+            "labels": render.labels_png(labels, palette),
+            "overlay": render.png(render.overlay(photo.pixels, labels, palette, 0.6)),
+            "coarse": cells,
+        }
+        for kind, data in pictures.items():
+            (options.out / f"{path.stem}.{kind}.png").write_bytes(data)
+    return 1 if failed else 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print the scores of a model on a folder of photos and masks."""
+    from fcn.evaluation import evaluate, find_pairs, read_pair
+    from fcn.segmenter import Segmenter
+
+    pairs = find_pairs(options.data)[: options.limit]
+    segmenter = Segmenter.load(options.model)
+    classes = segmenter.card.classes
+    samples = (read_pair(pair, len(classes)) for pair in progress(pairs, "Evaluating"))
+    report = {"model": options.model, "images": len(pairs), "results": evaluate(segmenter, samples, options.size)}
+    print(json.dumps(report) if options.json else table(report))
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model, or go on where a stopped training was."""
+    from fcn.training.command import train_to_file
+
+    train_to_file(options.model, options.data, options.out, quick=options.quick)
+    return 0
+
+
+def table(report: dict[str, Any]) -> str:
+    """The scores as lines for people: one row a stride and upsampling, then the IoU of each class."""
+    results = report["results"]
+    lines = [f"{report['model']} on {report['images']} photos, percent", ""]
+    lines += ["stride  upsampling    mIoU  pixel accuracy  boundary F1"]
+    lines += [
+        f"{row['stride']:>6}  {row['upsampling']:<10}  {_figure(row['miou']):>6}  {_figure(row['pixel_accuracy']):>14}"
+        f"  {_figure(row['boundary_f1']):>11}"
+        for row in results
+    ]
+    lines += ["", "IoU by class" + "".join(f"{row['stride']:>7}{row['upsampling'][0]}" for row in results)]
+    lines += [f"{name:<12}" + "".join(f"{_figure(row['iou'][name]):>8}" for row in results) for name in results[0]["iou"]]
+    return "\n".join(lines)
+
+
+def progress(items: Iterable[Any], title: str) -> Iterator[Any]:
+    """Pass items on and draw a progress bar on stderr: stdout belongs to the results."""
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, title, console=Console(stderr=True), transient=True)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _bytes(path: Path) -> bytes:
+    from fcn.errors import PhotoError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError(f"The file cannot be read: {error.strerror}.") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m fcn", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser(
+        "segment",
+        help="label every pixel of photos",
+        formatter_class=plain,
+        description="Write NAME.labels.png (class indices, the photo's own size), NAME.overlay.png and\n"
+        "NAME.coarse.png (the score map's labels, a cell each) for every photo.",
+        epilog="example:\n  python -m fcn segment street.jpg --stride 8 --out results",
+    )
+    command.add_argument("photos", metavar="PHOTO", nargs="+", type=Path)
+    command.add_argument("--stride", type=int, choices=STRIDES, default=32, help="of the score map (default: 32)")
+    command.add_argument("--upsampling", choices=tuple(UPSAMPLERS), default="transposed", help="default: transposed")
+    command.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the results")
+    command.set_defaults(run=segment)
+    _model_options(command)
+
+    command = commands.add_parser(
+        "evaluate",
+        help="score a model against ground truth",
+        formatter_class=plain,
+        description="Print mIoU, pixel accuracy, boundary F1 and the IoU of each class, in percent, for every stride\n"
+        "and upsampling. DIR holds images/NAME.jpg and labels/NAME.png (class indices, 255 = ignore).",
+        epilog="example:\n  python -m fcn evaluate --model street --data camvid/val --json",
+    )
+    command.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder with images/ and labels/")
+    command.add_argument("--limit", metavar="N", type=_positive, help="only the first N photos")
+    command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    command.set_defaults(run=evaluate)
+    _model_options(command)
+
+    command = commands.add_parser(
+        "train",
+        help="train a model",
+        formatter_class=plain,
+        description="Train a model and write FILE.keras with its card FILE.json. Stopped, the same command goes on\n"
+        "from the last epoch. Needs: pip install -r fcn/training/requirements.txt",
+        epilog="examples:\n  python -m fcn train --model street --data camvid --out street.keras\n"
+        "  python -m fcn train --model street --data synthetic --out street.keras",
+    )
+    command.add_argument("--model", default="street", help="which recipe of fcn/training/recipes.py (default: street)")
+    command.add_argument("--data", metavar="DIR", required=True,
+                         help="folder with train/ and val/, each with images/ and labels/; or: synthetic")
+    command.add_argument("--out", metavar="FILE.keras", type=Path, required=True)
+    command.add_argument("--quick", action="store_true", help="one short epoch a phase, to see that it runs")
+    command.set_defaults(run=train)
+    return parser
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", default="street", help="name of a model in assets/models (default: street)")
+    command.add_argument("--size", metavar="PIXELS", type=_positive, default=480,
+                         help="longest side of the photo as the network sees it (default: 480)")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

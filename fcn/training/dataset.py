@@ -1,0 +1,116 @@
+"""Batches for training: photos of a folder or synthetic street scenes, augmented on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+
+from fcn.images import IGNORE_LABEL
+from fcn.training.augmentation import augment
+from fcn.training.recipes import Phase, Recipe
+from fcn.training.scenes import render_scene
+
+Sample = tuple[np.ndarray, np.ndarray]  # photo (H, W, 3) uint8 and labels (H, W) uint8
+
+#: Seeds of scenes: those trained on, and those kept for validation. Sample pictures on the page have lower seeds.
+TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
+#: Scenes are drawn once and kept: 60 ms each is more than the network takes for its step.
+SCENES = 320
+
+
+class SceneFolder:
+    """Synthetic scenes, drawn when first asked for; it stands in where a folder of photos would."""
+
+    def __init__(self, first_seed: int, count: int = SCENES):
+        self.first_seed, self.count = first_seed, count
+        self._drawn: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        if index >= self.count:
+            raise IndexError(index)
+        if index not in self._drawn:
+            scene = render_scene(self.first_seed + index)
+            self._drawn[index] = scene.photo, scene.labels
+        return self._drawn[index]
+
+
+def read_folder(pairs: list[tuple[Path, Path]]) -> list[Sample]:
+    """Read photos with their masks into memory; they are used in every epoch."""
+    return [(np.asarray(Image.open(photo).convert("RGB")), np.asarray(Image.open(mask))) for photo, mask in pairs]
+
+
+class Batches(keras.utils.PyDataset):
+    """Random crops, a share of them from synthetic scenes, in a new order every epoch."""
+
+    def __init__(self, samples: list[Sample] | SceneFolder, recipe: Recipe, phase: Phase, heads: list[str], seed: int,
+                 scenes: SceneFolder | None = None):
+        super().__init__(workers=1, max_queue_size=8)
+        self.samples, self.recipe, self.phase, self.heads = samples, recipe, phase, heads
+        self.scenes, self.rng = scenes, np.random.default_rng(seed)
+        self.scene_count = round(recipe.batch * recipe.scene_share) if scenes is not None else 0
+        self.order = self.rng.permutation(len(samples))
+
+    def __len__(self) -> int:
+        return -(-len(self.samples) // (self.recipe.batch - self.scene_count))
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        take = self.recipe.batch - self.scene_count
+        chosen = [self.samples[self.order[(index * take + place) % len(self.samples)]] for place in range(take)]
+        if self.scenes is not None:
+            chosen += [self.scenes[int(i)] for i in self.rng.integers(len(self.scenes), size=self.scene_count)]
+        crops = [augment(*sample, self.phase.crop, self.phase.scale, self.rng) for sample in chosen]
+        self.rng.shuffle(crops)  # type: ignore[arg-type]
+        photos = np.stack([photo for photo, _ in crops]).astype("float32")  # (N, h, w, 3)
+        labels = np.stack([mask for _, mask in crops]).astype("int32")  # (N, h, w)
+        return photos, dict.fromkeys(self.heads, labels)
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(len(self.samples))
+
+
+def padded(samples: Any, size: tuple[int, int], batch: int = 4) -> Iterator[Sample]:
+    """Yield validation photos whole, in batches, padded to one size; what is added is ignored.
+
+    Args:
+        samples: Pairs of photo and labels.
+        size: Height and width, pixels, multiples of 32. Larger photos lose their right and lower edge.
+        batch: Photos at once.
+
+    Yields:
+        Photos (N, h, w, 3) float32 and labels (N, h, w) uint8.
+    """
+    height, width = size
+    for start in range(0, len(samples), batch):
+        group = [samples[index] for index in range(start, min(start + batch, len(samples)))]
+        photos = np.zeros((len(group), height, width, 3), "float32")
+        labels = np.full((len(group), height, width), IGNORE_LABEL, "uint8")
+        for row, (photo, mask) in enumerate(group):
+            h, w = min(height, mask.shape[0]), min(width, mask.shape[1])
+            photos[row, :h, :w], labels[row, :h, :w] = photo[:h, :w], mask[:h, :w]
+        yield photos, labels
+
+
+def class_weights(samples: Any, classes: int, cap: float) -> np.ndarray:
+    """Weigh rare classes more: sqrt(median frequency / frequency), at most `cap`.
+
+    Returns:
+        (classes,) float32. A class without a pixel weighs 1.
+
+    Source:
+        Median frequency balancing, Eigen and Fergus 2015, with the root taken and a cap: milder.
+    """
+    counts = np.zeros(classes)
+    for index in range(min(len(samples), 600)):
+        mask = samples[index][1]
+        counts += np.bincount(mask[mask != IGNORE_LABEL], minlength=classes)
+    frequency = counts / counts.sum()
+    weights = np.sqrt(np.median(frequency[counts > 0]) / np.maximum(frequency, 1e-9))
+    return np.where(counts > 0, np.minimum(weights, cap), 1.0).astype("float32")

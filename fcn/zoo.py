@@ -1,0 +1,126 @@
+"""The trained models: a file of weights each, and beside it a card that says what it is and how good it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fcn.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+MODELS = Path(__file__).parent.parent / "assets" / "models"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model. Every figure that the pages show about a model comes from here.
+
+    Attributes:
+        name: Name on the command line and in links; the files are NAME.keras and NAME.json.
+        title: Name on the page.
+        classes: Class names in index order.
+        palette: An RGB colour a class, 0-255.
+        sha256: Hex digest of the model file.
+        parameters: Number of weights.
+        references: Data the weights have seen, with authors and year.
+        recipe: How it was trained: phases and settings, as plain values.
+        notes: What was tried, and what it gave.
+        validation: {"data", "images", "results"}, as `fcn.evaluation.report` returns it, percent 0-100.
+        date: Day of training, YYYY-MM-DD.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    sha256: str
+    parameters: int
+    references: tuple[str, ...]
+    recipe: dict[str, Any]
+    notes: tuple[str, ...]
+    validation: dict[str, Any]
+    date: str
+
+    def scores(self, stride: int, upsampling: str) -> dict[str, Any]:
+        """Return the validation scores of one stride and upsampling, percent 0-100.
+
+        Raises:
+            ModelError: The card holds no such row.
+        """
+        for row in self.validation["results"]:
+            if (row["stride"], row["upsampling"]) == (stride, upsampling):
+                return dict(row)
+        raise ModelError(f"The card of {self.name} has no scores for stride {stride}, {upsampling}. Run evaluate again.")
+
+
+def names(folder: Path = MODELS) -> list[str]:
+    """Names of the models in a folder; the street model, which the page opens with, comes first."""
+    return sorted((path.stem for path in folder.glob("*.json")), key=lambda name: (name != "street", name))
+
+
+def read_card(name: str, folder: Path = MODELS) -> Card:
+    """Read a card.
+
+    Args:
+        name: A name of `names`.
+        folder: Where cards and model files lie.
+
+    Raises:
+        ModelError: There is no such card, it is not JSON, or it lacks something.
+    """
+    if name not in names(folder):
+        raise ModelError(f"There is no model {name!r}. Choose one of: {', '.join(names(folder)) or 'none is installed'}.")
+    path = folder / f"{name}.json"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        lists = {key: tuple(fields[key]) for key in ("classes", "references", "notes")}
+        palette = tuple((int(red), int(green), int(blue)) for red, green, blue in fields["palette"])
+        card = Card(**{**fields, **lists, "palette": palette})
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"The card {path.name} cannot be read: {error}. Restore it from the project.") from error
+    if len(card.palette) != len(card.classes):
+        raise ModelError(
+            f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give one a class."
+        )
+    return card
+
+
+def write_card(card: Card, folder: Path = MODELS) -> None:
+    """Write a card beside its model file, as JSON that reads well in a diff."""
+    text = json.dumps(asdict(card), indent=1, ensure_ascii=False)
+    (folder / f"{card.name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def load(card: Card, folder: Path = MODELS) -> keras.Model:
+    """Load a model after checking that its file is the one that the card describes.
+
+    Raises:
+        ModelError: The file is missing, was changed, or has another number of classes than the card.
+    """
+    path = folder / f"{card.name}.keras"
+    if not path.is_file():
+        raise ModelError(f"The model file {path.name} is missing. Restore it from the project or train it.")
+    received = file_hash(path)
+    if received != card.sha256:
+        raise ModelError(
+            f"The model file {path.name} has the SHA-256 {received[:12]}..., its card says {card.sha256[:12]}... "
+            "One of the two was changed: restore both."
+        )
+    import keras
+
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    classes = model.output["scores_32"].shape[-1]
+    if classes != len(card.classes):
+        raise ModelError(f"The model {card.name} scores {classes} classes, its card names {len(card.classes)}.")
+    return model
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
