@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fcn.errors import FcnError
+from fcn import zoo
+from fcn.errors import DataError, FcnError, PhotoError
 from fcn.network import STRIDES
 from fcn.upsampling import UPSAMPLERS
 
@@ -23,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.run(options))
     except FcnError as error:
         print(f"fcn {options.command}: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:  # a folder that cannot be written, a full disk
+        print(f"fcn {options.command}: {error}", file=sys.stderr)
+    return 2
 
 
 def segment(options: argparse.Namespace) -> int:
@@ -32,6 +35,7 @@ def segment(options: argparse.Namespace) -> int:
     from fcn.images import decode, labels_to_own_size
     from fcn.segmenter import Segmenter
 
+    _check_names(options.photos)
     segmenter = Segmenter.load(options.model)
     palette = segmenter.card.palette
     options.out.mkdir(parents=True, exist_ok=True)
@@ -61,10 +65,16 @@ def segment(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print the scores of a model on a folder of photos and masks."""
-    from fcn.evaluation import evaluate, find_pairs, read_pair
+    from fcn.evaluation import evaluate, find_pairs, read_pair, upper_bound
     from fcn.segmenter import Segmenter
 
     pairs = find_pairs(options.data)[: options.limit]
+    if options.upper_bound:
+        classes = zoo.read_card(options.model).classes
+        masks = (read_pair(pair, len(classes))[1] for pair in progress(pairs, "Shrinking"))
+        bound = {"model": options.model, "images": len(pairs), "upper_bound": upper_bound(masks, len(classes))}
+        print(json.dumps(bound) if options.json else bound_table(bound))
+        return 0
     segmenter = Segmenter.load(options.model)
     classes = segmenter.card.classes
     samples = (read_pair(pair, len(classes)) for pair in progress(pairs, "Evaluating"))
@@ -92,7 +102,17 @@ def table(report: dict[str, Any]) -> str:
         for row in results
     ]
     lines += ["", "IoU by class" + "".join(f"{row['stride']:>7}{row['upsampling'][0]}" for row in results)]
-    lines += [f"{name:<12}" + "".join(f"{_figure(row['iou'][name]):>8}" for row in results) for name in results[0]["iou"]]
+    for name in results[0]["iou"]:
+        lines += [f"{name:<12}" + "".join(f"{_figure(row['iou'][name]):>8}" for row in results)]
+    return "\n".join(lines)
+
+
+def bound_table(report: dict[str, Any]) -> str:
+    """The upper bound as lines for people: one row a factor."""
+    lines = [f"Ground truth of {report['images']} photos, shrunk and enlarged: mIoU, percent", ""]
+    lines += ["factor  nearest  bilinear"]
+    rows = report["upper_bound"]
+    lines += [f"{row['factor']:>6}  {_figure(row['nearest']):>7}  {_figure(row['bilinear']):>8}" for row in rows]
     return "\n".join(lines)
 
 
@@ -108,9 +128,19 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _bytes(path: Path) -> bytes:
-    from fcn.errors import PhotoError
+def _check_names(photos: list[Path]) -> None:
+    """Results are named after photos: refuse two of one name before the second overwrites the first."""
+    first: dict[str, Path] = {}
+    for path in photos:
+        if path.stem in first:
+            raise DataError(
+                f"The results of {first[path.stem]} and {path} would both be named {path.stem}. "
+                "Rename one, or segment them into two folders."
+            )
+        first[path.stem] = path
 
+
+def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -147,6 +177,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder with images/ and labels/")
     command.add_argument("--limit", metavar="N", type=_positive, help="only the first N photos")
+    command.add_argument(
+        "--upper-bound",
+        action="store_true",
+        help="score the ground truth itself, shrunk and enlarged by 2 to 64",
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     command.set_defaults(run=evaluate)
     _model_options(command)
@@ -161,8 +196,12 @@ def _parser() -> argparse.ArgumentParser:
         "  python -m fcn train --model street --data synthetic --out street.keras",
     )
     command.add_argument("--model", default="street", help="which recipe of fcn/training/recipes.py (default: street)")
-    command.add_argument("--data", metavar="DIR", required=True,
-                         help="folder with train/ and val/, each with images/ and labels/; or: synthetic")
+    command.add_argument(
+        "--data",
+        metavar="DIR",
+        required=True,
+        help="folder with train/ and val/, each with images/ and labels/; or: synthetic",
+    )
     command.add_argument("--out", metavar="FILE.keras", type=Path, required=True)
     command.add_argument("--quick", action="store_true", help="one short epoch a phase, to see that it runs")
     command.set_defaults(run=train)
@@ -171,8 +210,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", default="street", help="name of a model in assets/models (default: street)")
-    command.add_argument("--size", metavar="PIXELS", type=_positive, default=480,
-                         help="longest side of the photo as the network sees it (default: 480)")
+    command.add_argument(
+        "--size",
+        metavar="PIXELS",
+        type=_positive,
+        default=480,
+        help="longest side of the photo as the network sees it (default: 480)",
+    )
 
 
 def _positive(text: str) -> int:

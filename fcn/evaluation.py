@@ -11,11 +11,13 @@ import numpy as np
 from PIL import Image
 
 from fcn.errors import DataError
-from fcn.images import IGNORE_LABEL, Labels, Pixels, decode, labels_to_own_size
-from fcn.metrics import Tally
+from fcn.images import IGNORE_LABEL, Labels, Pixels, decode, failing_as, labels_to_own_size
+from fcn.metrics import Tally, confusion_matrix, mean_iou
 from fcn.network import STRIDES
 from fcn.segmenter import Scores, Segmenter
-from fcn.upsampling import UPSAMPLERS
+from fcn.upsampling import UPSAMPLERS, bilinear
+
+FACTORS = (2, 4, 8, 16, 32, 64)  # of the upper bound
 
 Pair = tuple[Path, Path]  # a photo and its mask
 
@@ -55,10 +57,10 @@ def read_pair(pair: Pair, classes: int) -> tuple[Pixels, Labels]:
         DataError: The mask cannot be read, has another size than its photo, or holds unknown classes.
     """
     pixels = decode(pair[0].read_bytes(), pair[0].name).pixels
-    try:
+    with failing_as(DataError(f"The mask {pair[1]} cannot be read as an image. Save it as PNG.")):
         labels = np.asarray(Image.open(pair[1]))
-    except OSError as error:
-        raise DataError(f"The mask {pair[1]} cannot be read as an image.") from error
+    if labels.ndim != 2:
+        raise DataError(f"The mask {pair[1].name} has {labels.shape[2]} channels. Save it with one: the class indices.")
     if labels.shape != pixels.shape[:2]:
         raise DataError(f"The mask {pair[1].name} is {_size(labels)}, its photo {_size(pixels)} pixels.")
     unknown = sorted(set(np.unique(labels).tolist()) - {*range(classes), IGNORE_LABEL})
@@ -70,7 +72,9 @@ def read_pair(pair: Pair, classes: int) -> tuple[Pixels, Labels]:
     return pixels, labels.astype(np.uint8)
 
 
-def evaluate(segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], longest: int = 480) -> list[dict[str, Any]]:
+def evaluate(
+    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], longest: int = 480
+) -> list[dict[str, Any]]:
     """Score a model on photos with ground truth.
 
     Args:
@@ -89,6 +93,60 @@ def evaluate(segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], lon
         for (stride, way), tally in tallies.items():
             tally.add(truth, full_labels(segmenter, scores, stride, way, (truth.shape[0], truth.shape[1])))
     return [row(tally, stride, way, classes) for (stride, way), tally in tallies.items()]
+
+
+def upper_bound(masks: Iterable[Labels], classes: int) -> list[dict[str, Any]]:
+    """What is lost by shrinking alone: ground truth made smaller and larger again, scored against itself.
+
+    It bounds a network that gives in each cell the share of each class. A trained one may pass it: its scores are free
+    to say where in a cell an edge lies.
+
+    Args:
+        masks: (H, W) uint8 class indices or IGNORE_LABEL.
+        classes: Number of classes.
+
+    Returns:
+        A row for each factor: "factor", and mIoU in percent after "nearest" and "bilinear" resizing both ways.
+
+    Source:
+        Long, Shelhamer, Darrell: Fully convolutional networks for semantic segmentation, 2015, appendix A.
+    """
+    tallies = {(factor, way): np.zeros((classes, classes), np.int64) for factor in FACTORS for way in RESIZERS}
+    for truth in masks:
+        for (factor, way), matrix in tallies.items():
+            matrix += confusion_matrix(truth, RESIZERS[way](truth, factor, classes), classes)
+    return [
+        {"factor": factor} | {way: percent(mean_iou(tallies[factor, way])) for way in RESIZERS} for factor in FACTORS
+    ]
+
+
+def shrunk_and_enlarged_nearest(labels: Labels, factor: int, classes: int) -> Labels:
+    """Keep the middle pixel of each factor x factor cell and repeat it: (H, W) uint8 -> (H, W) uint8."""
+    padded = _padded(np.where(labels == IGNORE_LABEL, 0, labels).astype(np.uint8), factor)
+    cells = padded[factor // 2 :: factor, factor // 2 :: factor]
+    return cells.repeat(factor, 0).repeat(factor, 1)[: labels.shape[0], : labels.shape[1]]
+
+
+def shrunk_and_enlarged_bilinear(labels: Labels, factor: int, classes: int) -> Labels:
+    """Share of each class in each cell, enlarged bilinearly, best class: (H, W) uint8 -> (H, W) uint8."""
+    from keras import ops
+
+    padded = _padded(labels, factor)
+    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
+    shares = np.stack(
+        [(padded == index).reshape(rows, factor, columns, factor).mean((1, 3)) for index in range(classes)], axis=-1
+    )
+    full = bilinear(ops.convert_to_tensor(shares[np.newaxis].astype(np.float32)), factor)  # (1, H, W, C)
+    best = ops.convert_to_numpy(ops.argmax(full, axis=-1))[0, : labels.shape[0], : labels.shape[1]]
+    return best.astype(np.uint8)
+
+
+def _padded(labels: Labels, factor: int) -> Labels:
+    height, width = labels.shape
+    return np.pad(labels, ((0, -height % factor), (0, -width % factor)), mode="edge")
+
+
+RESIZERS = {"nearest": shrunk_and_enlarged_nearest, "bilinear": shrunk_and_enlarged_bilinear}
 
 
 def full_labels(segmenter: Segmenter, scores: Scores, stride: int, upsampling: str, size: tuple[int, int]) -> Labels:
@@ -114,4 +172,4 @@ def percent(fraction: float) -> float | None:
 
 
 def _size(array: np.ndarray) -> str:
-    return f"{array.shape[1]} x {array.shape[0]}" if array.ndim == 2 else " x ".join(map(str, array.shape[1::-1]))
+    return f"{array.shape[1]} x {array.shape[0]}"

@@ -38,6 +38,8 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
+#: The layers whose outputs are scored, by stride.
+FEATURE_LAYERS = {8: "block4_add", 16: "block10_add", 32: "top_relu"}
 STEM_CHANNELS = 32
 TOP_CHANNELS = 1280
 
@@ -75,8 +77,9 @@ def build(classes: int, dropout: float = 0.0) -> keras.Model:
         scores[stride] = keras.layers.Add(name=f"scores_{stride}")([coarser, own])
 
     outputs = {f"scores_{stride}": scores[stride] for stride in STRIDES}
-    outputs |= {f"upsampled_{stride}": _transposed(scores[stride], classes, stride, f"upsample_{stride}")
-                for stride in STRIDES}
+    outputs |= {
+        f"upsampled_{stride}": _transposed(scores[stride], classes, stride, f"upsample_{stride}") for stride in STRIDES
+    }
     return keras.Model(photo, outputs, name="fcn")
 
 

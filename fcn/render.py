@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from fcn.images import Labels, Pixels
@@ -73,6 +74,12 @@ def cells_png(labels: Labels, palette: Palette, stride: int, height: int, width:
     if grid:
         picture[side::side] = picture[:, side::side] = len(palette)
     return labels_png(picture, [*palette, GRID])
+
+
+def errors_png(wrong: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> bytes:
+    """Draw wrong pixels orange, unknown ones grey, on near white; both (H, W) bool."""
+    states = np.where(unknown, 2, wrong).astype(np.uint8)
+    return labels_png(states, ((240, 243, 246), (213, 94, 0), (150, 150, 150)))
 
 
 def class_shares(labels: Labels, classes: Sequence[str]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import numpy as np
 from fcn import zoo
 from fcn.errors import ModelError
 from fcn.images import Labels, Pixels, network_input
-from fcn.network import STRIDES
+from fcn.network import FEATURE_LAYERS, STRIDES
 from fcn.upsampling import UPSAMPLERS
 
 if TYPE_CHECKING:
@@ -25,12 +25,17 @@ class Scores:
 
     Attributes:
         maps: Stride -> (H32 / stride, W32 / stride, C) float32 logits, padding included.
+        features: Stride -> (H32 / stride, W32 / stride, K) uint8, the K backbone channels that are strongest on
+            average, strongest first, each from its least (0) to its greatest value (255).
+        channels: Stride -> (K,) the numbers of those channels in the backbone.
         height: Rows of the photo at working size, pixels.
         width: Columns of the photo at working size, pixels.
         milliseconds: Time the network took.
     """
 
     maps: dict[int, np.ndarray]
+    features: dict[int, np.ndarray]
+    channels: dict[int, np.ndarray]
     height: int
     width: int
     milliseconds: float
@@ -43,6 +48,16 @@ class Scores:
         """The best class of each cell: (ceil(h / s), ceil(w / s)) uint8."""
         return self.cells(stride).argmax(-1).astype(np.uint8)
 
+    def probabilities(self, stride: int) -> np.ndarray:
+        """Softmax of each cell's scores: (ceil(h / s), ceil(w / s), C) float32, 0 to 1."""
+        cells = self.cells(stride)
+        odds = np.exp(cells - cells.max(-1, keepdims=True))
+        return odds / odds.sum(-1, keepdims=True)
+
+    def confidence(self, stride: int) -> float:
+        """Mean probability of the best class over the cells, 0 to 1."""
+        return float(self.probabilities(stride).max(-1).mean())
+
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
@@ -50,10 +65,12 @@ class Segmentation:
 
     Attributes:
         labels: (h, w) uint8 class indices.
+        confidence: (h, w) uint8, probability of that class (softmax of the upsampled scores), 0 to 255 for 0 to 1.
         milliseconds: Time the upsampling took.
     """
 
     labels: Labels
+    confidence: np.ndarray
     milliseconds: float
 
 
@@ -64,8 +81,9 @@ class Segmenter:
         import keras
 
         self.card = card
-        scores = {str(stride): model.output[f"scores_{stride}"] for stride in STRIDES}
-        self._network = _compiled(keras.Model(model.input, scores))
+        outputs = {f"scores_{stride}": model.output[f"scores_{stride}"] for stride in STRIDES}
+        outputs |= {f"features_{stride}": model.get_layer(name).output for stride, name in FEATURE_LAYERS.items()}
+        self._network = _compiled(keras.Model(model.input, outputs))
         self._kernels = {stride: model.get_layer(f"upsample_{stride}").kernel for stride in STRIDES}
 
     @classmethod
@@ -88,8 +106,12 @@ class Segmenter:
         prepared = network_input(pixels, longest)
         start = time.perf_counter()
         outputs = self._network(prepared.array)
-        maps = {stride: np.asarray(outputs[str(stride)])[0] for stride in STRIDES}
-        return Scores(maps, prepared.height, prepared.width, 1000 * (time.perf_counter() - start))
+        maps = {stride: np.asarray(outputs[f"scores_{stride}"])[0] for stride in STRIDES}
+        milliseconds = 1000 * (time.perf_counter() - start)
+        strongest = {stride: _strongest(np.asarray(outputs[f"features_{stride}"])[0]) for stride in STRIDES}
+        features = {stride: maps_ for stride, (_, maps_) in strongest.items()}
+        channels = {stride: numbers for stride, (numbers, _) in strongest.items()}
+        return Scores(maps, features, channels, prepared.height, prepared.width, milliseconds)
 
     def upsample(self, scores: Scores, stride: int = 32, upsampling: str = "transposed") -> Segmentation:
         """Bring a score map to working size and choose the best class of each pixel.
@@ -112,8 +134,38 @@ class Segmenter:
         start = time.perf_counter()
         coarse = ops.convert_to_tensor(scores.maps[stride][np.newaxis])  # (1, H32 / s, W32 / s, C)
         full = UPSAMPLERS[upsampling](coarse, stride, self._kernels[stride])  # (1, H32, W32, C)
-        labels = ops.convert_to_numpy(ops.argmax(full, axis=-1))[0, : scores.height, : scores.width]
-        return Segmentation(labels.astype(np.uint8), 1000 * (time.perf_counter() - start))
+        full = full[:, : scores.height, : scores.width]
+        labels = ops.convert_to_numpy(ops.cast(ops.argmax(full, axis=-1), "uint8"))[0]
+        milliseconds = 1000 * (time.perf_counter() - start)
+        probability = ops.exp(ops.max(full, axis=-1) - ops.logsumexp(full, axis=-1))
+        confidence = ops.convert_to_numpy(ops.cast(255 * probability, "uint8"))[0]
+        return Segmentation(labels, confidence, milliseconds)
+
+    def kernel(self, stride: int) -> np.ndarray:
+        """Return the trained kernel of a transposed convolution.
+
+        Args:
+            stride: 32, 16 or 8.
+
+        Returns:
+            (2 stride, 2 stride, C, C) float32, in Keras' order (height, width, output, input).
+
+        Raises:
+            ModelError: There is no such stride.
+        """
+        from keras import ops
+
+        if stride not in STRIDES:
+            raise ModelError(f"There is no kernel of stride {stride}: the strides are {STRIDES}.")
+        return np.asarray(ops.convert_to_numpy(self._kernels[stride]))
+
+
+def _strongest(features: np.ndarray, count: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the channels of a feature map (h, w, K) with the greatest mean size; return numbers and maps as uint8."""
+    numbers = np.argsort(-np.abs(features).mean((0, 1)), kind="stable")[:count]
+    chosen = features[..., numbers]
+    low, high = chosen.min((0, 1)), chosen.max((0, 1))
+    return numbers, (255 * (chosen - low) / np.maximum(high - low, 1e-6)).astype(np.uint8)
 
 
 def _compiled(model: keras.Model) -> Callable[[np.ndarray], dict[str, Any]]:

@@ -30,7 +30,7 @@ class Card:
         references: Data the weights have seen, with authors and year.
         recipe: How it was trained: phases and settings, as plain values.
         notes: What was tried, and what it gave.
-        validation: {"data", "images", "results"}, as `fcn.evaluation.report` returns it, percent 0-100.
+        validation: {"data", "images", "results"}, the results as `fcn.evaluation.evaluate` returns them.
         date: Day of training, YYYY-MM-DD.
     """
 
@@ -55,34 +55,37 @@ class Card:
         for row in self.validation["results"]:
             if (row["stride"], row["upsampling"]) == (stride, upsampling):
                 return dict(row)
-        raise ModelError(f"The card of {self.name} has no scores for stride {stride}, {upsampling}. Run evaluate again.")
+        raise ModelError(f"The card of {self.name} has no scores for stride {stride}, {upsampling}. Measure it again.")
 
 
-def names(folder: Path = MODELS) -> list[str]:
-    """Names of the models in a folder; the street model, which the page opens with, comes first."""
-    return sorted((path.stem for path in folder.glob("*.json")), key=lambda name: (name != "street", name))
+def names(folder: Path | None = None) -> list[str]:
+    """Names of the models in a folder (default: MODELS); "street", which the page opens with, comes first."""
+    found = (path.stem for path in (folder or MODELS).glob("*.json"))
+    return sorted(found, key=lambda name: (name != "street", name))
 
 
-def read_card(name: str, folder: Path = MODELS) -> Card:
+def read_card(name: str, folder: Path | None = None) -> Card:
     """Read a card.
 
     Args:
         name: A name of `names`.
-        folder: Where cards and model files lie.
+        folder: Where cards and model files lie; default: MODELS.
 
     Raises:
         ModelError: There is no such card, it is not JSON, or it lacks something.
     """
-    if name not in names(folder):
-        raise ModelError(f"There is no model {name!r}. Choose one of: {', '.join(names(folder)) or 'none is installed'}.")
-    path = folder / f"{name}.json"
+    installed = names(folder)
+    if name not in installed:
+        raise ModelError(f"There is no model {name!r}. Choose one of: {', '.join(installed) or 'none is installed'}.")
+    path = (folder or MODELS) / f"{name}.json"
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         lists = {key: tuple(fields[key]) for key in ("classes", "references", "notes")}
         palette = tuple((int(red), int(green), int(blue)) for red, green, blue in fields["palette"])
         card = Card(**{**fields, **lists, "palette": palette})
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"The card {path.name} cannot be read: {error}. Restore it from the project.") from error
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ModelError(f"The card {path.name} cannot be read: {why}. Restore it from the project.") from error
     if len(card.palette) != len(card.classes):
         raise ModelError(
             f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give one a class."
@@ -90,19 +93,19 @@ def read_card(name: str, folder: Path = MODELS) -> Card:
     return card
 
 
-def write_card(card: Card, folder: Path = MODELS) -> None:
+def write_card(card: Card, folder: Path) -> None:
     """Write a card beside its model file, as JSON that reads well in a diff."""
     text = json.dumps(asdict(card), indent=1, ensure_ascii=False)
     (folder / f"{card.name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def load(card: Card, folder: Path = MODELS) -> keras.Model:
+def load(card: Card, folder: Path | None = None) -> keras.Model:
     """Load a model after checking that its file is the one that the card describes.
 
     Raises:
         ModelError: The file is missing, was changed, or has another number of classes than the card.
     """
-    path = folder / f"{card.name}.keras"
+    path = (folder or MODELS) / f"{card.name}.keras"
     if not path.is_file():
         raise ModelError(f"The model file {path.name} is missing. Restore it from the project or train it.")
     received = file_hash(path)

@@ -20,7 +20,7 @@ def augment(
     Args:
         photo: (H, W, 3) uint8 RGB.
         labels: (H, W) uint8, class index or IGNORE_LABEL.
-        crop: Height and width of the result, pixels. Where the photo ends, it is black and its label ignored.
+        crop: Height and width of the result, pixels. Where the photo ends, it is dark and its label ignored.
         scale: Smallest and largest factor of enlargement.
         rng: Source of all chance.
 
@@ -31,8 +31,9 @@ def augment(
     stretch = np.exp(rng.uniform(-0.12, 0.12))  # width against height
     height, width = photo.shape[:2]
     size = (max(1, round(width * factor * stretch)), max(1, round(height * factor / stretch)))
-    offset = [rng.integers(min(0, have - want), max(0, have - want) + 1)
-              for have, want in zip(size[::-1], crop, strict=True)]
+    offset = [
+        rng.integers(min(0, have - want), max(0, have - want) + 1) for have, want in zip(size[::-1], crop, strict=True)
+    ]
 
     image = Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR)
     mask = Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
 
+from fcn.evaluation import Pair, read_pair
 from fcn.images import IGNORE_LABEL
 from fcn.training.augmentation import augment
 from fcn.training.recipes import Phase, Recipe
@@ -42,16 +41,23 @@ class SceneFolder:
         return self._drawn[index]
 
 
-def read_folder(pairs: list[tuple[Path, Path]]) -> list[Sample]:
-    """Read photos with their masks into memory; they are used in every epoch."""
-    return [(np.asarray(Image.open(photo).convert("RGB")), np.asarray(Image.open(mask))) for photo, mask in pairs]
+def read_folder(pairs: list[Pair], classes: int) -> list[Sample]:
+    """Read photos with their masks into memory; they are used in every epoch. Errors are those of `read_pair`."""
+    return [read_pair(pair, classes) for pair in pairs]
 
 
 class Batches(keras.utils.PyDataset):
     """Random crops, a share of them from synthetic scenes, in a new order every epoch."""
 
-    def __init__(self, samples: list[Sample] | SceneFolder, recipe: Recipe, phase: Phase, heads: list[str], seed: int,
-                 scenes: SceneFolder | None = None):
+    def __init__(
+        self,
+        samples: list[Sample] | SceneFolder,
+        recipe: Recipe,
+        phase: Phase,
+        heads: list[str],
+        seed: int,
+        scenes: SceneFolder | None = None,
+    ):
         super().__init__(workers=1, max_queue_size=8)
         self.samples, self.recipe, self.phase, self.heads = samples, recipe, phase, heads
         self.scenes, self.rng = scenes, np.random.default_rng(seed)
@@ -66,7 +72,7 @@ class Batches(keras.utils.PyDataset):
         chosen = [self.samples[self.order[(index * take + place) % len(self.samples)]] for place in range(take)]
         if self.scenes is not None:
             chosen += [self.scenes[int(i)] for i in self.rng.integers(len(self.scenes), size=self.scene_count)]
-        crops = [augment(*sample, self.phase.crop, self.phase.scale, self.rng) for sample in chosen]
+        crops = [augment(photo, mask, self.phase.crop, self.phase.scale, self.rng) for photo, mask in chosen]
         self.rng.shuffle(crops)  # type: ignore[arg-type]
         photos = np.stack([photo for photo, _ in crops]).astype("float32")  # (N, h, w, 3)
         labels = np.stack([mask for _, mask in crops]).astype("int32")  # (N, h, w)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fcn.errors import DataError
+from fcn.evaluation import find_pairs
 from fcn.images import IGNORE_LABEL
 from fcn.metrics import confusion_matrix, mean_iou
 from fcn.network import STRIDES, build
@@ -30,11 +29,13 @@ from fcn.training.recipes import Phase, Recipe
 
 VALIDATION_PHOTOS = 50  # after each epoch; the card's figures are measured on all of them
 HEADS = "upsample|enlarge|score"  # how the names of the layers on top of the backbone begin
+LATE = "block3_expand"  # the first layer after stride 4
 LABEL_STEP = 2  # the loss looks at one pixel in LABEL_STEP x LABEL_STEP
 
 
-def train(recipe: Recipe, data: Path | None, work: Path, say: Callable[[str], None] = print,
-          quick: bool = False) -> keras.Model:
+def train(
+    recipe: Recipe, data: Path | None, work: Path, say: Callable[[str], None] = print, quick: bool = False
+) -> keras.Model:
     """Train a model, or go on with a training that was stopped.
 
     Args:
@@ -51,7 +52,7 @@ def train(recipe: Recipe, data: Path | None, work: Path, say: Callable[[str], No
         DataError: The folder is not laid out as expected.
         ModelError: A package needed for training is missing.
     """
-    training, validation = _samples(data, quick)
+    training, validation = _samples(data, len(recipe.classes), quick)
     scenes = SceneFolder(TRAINING_SEED) if data and recipe.scene_share else None
     model = build(len(recipe.classes), dropout=0.2)
     load_imagenet(model)
@@ -61,52 +62,55 @@ def train(recipe: Recipe, data: Path | None, work: Path, say: Callable[[str], No
         done = work / f"phase{number}.weights.h5"
         if not done.exists():
             title = f"phase {number + 1} of {len(recipe.phases)}"
-            progress = Progress(model, validation, recipe, title, say, left=recipe.phases[number + 1:])
+            progress = Progress(model, validation, recipe, title, say, left=recipe.phases[number + 1 :])
             _fit(model, recipe, phase, training, scenes, weights, progress, work / f"phase{number}", quick)
             model.save_weights(done)
         model.load_weights(done)
     return model
 
 
-def _samples(data: Path | None, quick: bool) -> tuple[Any, Any]:
+def _samples(data: Path | None, classes: int, quick: bool) -> tuple[Any, Any]:
     if data is None:
         return SceneFolder(TRAINING_SEED, 16 if quick else 320), SceneFolder(VALIDATION_SEED, 4 if quick else 50)
-    from fcn.evaluation import find_pairs
-
     training, validation = (find_pairs(data / part) for part in ("train", "val"))
-    if not training or not validation:
-        raise DataError(f"{data} has no photos to train on: it needs train/ and val/, each with images/ and labels/.")
     step = max(1, len(validation) // (4 if quick else VALIDATION_PHOTOS))
-    return read_folder(training[:16] if quick else training), read_folder(validation[::step])
+    training = training[:16] if quick else training
+    return read_folder(training, classes), read_folder(validation[::step], classes)
 
 
-def _fit(model: keras.Model, recipe: Recipe, phase: Phase, training: Any, scenes: SceneFolder | None,
-         weights: np.ndarray, progress: Progress, backup: Path, quick: bool) -> None:
+def _fit(
+    model: keras.Model,
+    recipe: Recipe,
+    phase: Phase,
+    training: Any,
+    scenes: SceneFolder | None,
+    weights: np.ndarray,
+    progress: Progress,
+    backup: Path,
+    quick: bool,
+) -> None:
     """Train one phase. What is trained, and the loss of each head, is set here and nowhere else."""
-    _choose_trainable(model, recipe, phase)
+    _choose_trainable(model, phase)
     heads = [f"upsampled_{stride}" for stride in STRIDES]
-    if phase.trains == "all":
+    if phase.trains != "upsampling":
         heads += [f"scores_{stride}" for stride in STRIDES]
     trainer = keras.Model(model.input, {head: model.output[head] for head in heads})
     batches = Batches(training, recipe, phase, heads, seed=len(progress.left), scenes=scenes)
     epochs = 1 if quick else phase.epochs
     optimizer = _optimizer(recipe, phase, steps=epochs * len(batches))
-    trainer.compile(optimizer, loss={head: _loss(weights) for head in heads}, jit_compile="auto")
+    trainer.compile(optimizer, loss={head: _loss(weights) for head in heads})
     keep = keras.callbacks.BackupAndRestore(backup)
-    trainer.fit(batches, epochs=epochs, verbose=0, callbacks=[progress, keep])
+    trainer.fit(batches, epochs=epochs, verbose=0, callbacks=[keep, progress])  # kept first: a stop loses nothing
 
 
 def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW, with a smaller rate for the backbone, which ImageNet has trained, than for the new heads."""
+    """Adam, with a smaller rate for the backbone, which ImageNet has trained, than for the new heads."""
 
     def adam(peak: float) -> keras.optimizers.Optimizer:
         rate = keras.optimizers.schedules.CosineDecay(
             peak / 20, steps, alpha=0.01, warmup_target=peak, warmup_steps=max(1, min(200, steps // 10))
         )
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0, use_ema=True,
-                                           ema_momentum=recipe.average)
-        optimizer.exclude_from_weight_decay(var_names=["upsample", "enlarge", "bias"])
-        return optimizer
+        return keras.optimizers.Adam(rate, clipnorm=1.0, use_ema=True, ema_momentum=recipe.average)
 
     heads = adam(phase.rate)
     if phase.trains == "upsampling":
@@ -115,12 +119,14 @@ def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Opt
     return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(backbone, {f"({HEADS}).*": heads}))
 
 
-def _choose_trainable(model: keras.Model, recipe: Recipe, phase: Phase) -> None:
-    """Batch-norm statistics stay ImageNet's: a batch of eight is too small to measure them anew."""
+def _choose_trainable(model: keras.Model, phase: Phase) -> None:
+    """Set what a phase trains."""
     reached = False
     for layer in model.layers:
-        reached = reached or layer.name == recipe.frozen_until
+        reached = reached or layer.name == LATE
         if phase.trains == "all":
+            layer.trainable = True
+        elif phase.trains == "late":
             layer.trainable = reached and not layer.name.endswith("_bn")
         else:
             layer.trainable = layer.name.startswith("upsample")
@@ -135,8 +141,9 @@ def _loss(class_weight: np.ndarray) -> Callable[[Any, Any], Any]:
 
     def quarter(tensor: Any) -> Any:
         parts = LABEL_STEP**2
+        step = LABEL_STEP
         return ops.concatenate(
-            [tensor[part::parts, part // LABEL_STEP::LABEL_STEP, part % LABEL_STEP::LABEL_STEP] for part in range(parts)]
+            [tensor[part::parts, part // step :: step, part % step :: step] for part in range(parts)]
         )
 
     def loss(labels: Any, scores: Any) -> Any:
@@ -155,8 +162,15 @@ def _loss(class_weight: np.ndarray) -> Callable[[Any, Any], Any]:
 class Progress(keras.callbacks.SwapEMAWeights):
     """After each epoch: measure the averaged weights on validation photos and print one line."""
 
-    def __init__(self, model: keras.Model, validation: Any, recipe: Recipe, title: str, say: Callable[[str], None],
-                 left: tuple[Phase, ...]):
+    def __init__(
+        self,
+        model: keras.Model,
+        validation: Any,
+        recipe: Recipe,
+        title: str,
+        say: Callable[[str], None],
+        left: tuple[Phase, ...],
+    ):
         super().__init__()
         self.network, self.validation, self.recipe = model, validation, recipe
         self.title, self.say, self.left = title, say, left
@@ -182,8 +196,10 @@ class Progress(keras.callbacks.SwapEMAWeights):
             for stride in STRIDES
         )
         loss = (logs or {}).get("loss", float("nan"))
-        self.say(f"{self.title}  epoch {done}/{epochs}  loss {loss:.3f}  "
-                 f"validation mIoU bilinear / transposed: {heads}  {minutes:.0f} min left{later}")
+        self.say(
+            f"{self.title}  epoch {done}/{epochs}  loss {loss:.3f}  "
+            f"validation mIoU bilinear / transposed: {heads}  {minutes:.0f} min left{later}"
+        )
 
 
 def validate(model: keras.Model, samples: Any, classes: int, size: tuple[int, int]) -> dict[tuple[int, str], float]:

@@ -16,14 +16,15 @@ class Phase:
         crop: Height and width of a training crop, pixels, multiples of 32.
         rate: Peak learning rate of the heads (cosine decay to zero after a short warm-up).
         scale: Smallest and largest factor by which a photo is enlarged before it is cropped.
-        trains: "all", or "upsampling" for the transposed convolutions alone, on frozen score maps.
+        trains: "all"; "late", for everything but the layers up to stride 4 and batch normalisation, which keep what
+            ImageNet gave them; or "upsampling", for the transposed convolutions alone, on frozen score maps.
     """
 
     epochs: int
     crop: tuple[int, int]
     rate: float
     scale: tuple[float, float]
-    trains: str = "all"
+    trains: str = "late"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ class Recipe:
         phases: Training, in order.
         validation_size: Height and width to which validation photos are padded, pixels.
         backbone_rate: Learning rate of the backbone, as a share of the heads' rate.
-        frozen_until: The backbone's layers before the one of this name keep their ImageNet weights.
         scene_share: Share of the photos in a batch that are synthetic street scenes, 0 to 1.
         weight_cap: A class weighs sqrt(median frequency / its frequency) in the loss, but no more than this.
         batch: Photos a step; a multiple of 4.
@@ -52,7 +52,6 @@ class Recipe:
     phases: tuple[Phase, ...]
     validation_size: tuple[int, int]
     backbone_rate: float
-    frozen_until: str = "block3_expand"
     scene_share: float = 0.0
     weight_cap: float = 3.0
     batch: int = 8
@@ -86,8 +85,8 @@ RECIPES = {
         ),
         phases=(
             Phase(epochs=34, crop=(256, 256), rate=2e-3, scale=(0.6, 1.6)),
-            Phase(epochs=12, crop=(320, 384), rate=1e-3, scale=(0.8, 1.3)),
-            Phase(epochs=6, crop=(320, 384), rate=3e-3, scale=(0.8, 1.3), trains="upsampling"),
+            Phase(epochs=8, crop=(320, 384), rate=1.5e-3, scale=(0.7, 1.4), trains="all"),
+            Phase(epochs=4, crop=(320, 384), rate=2e-3, scale=(0.8, 1.3), trains="upsampling"),
         ),
         validation_size=(384, 480),
         backbone_rate=0.3,

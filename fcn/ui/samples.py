@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +55,7 @@ def samples(model: str) -> dict[str, Sample]:
 
 def _scenes() -> list[Sample]:
     credit = "Synthetic, drawn by this project"
-    return [
-        Sample(f"scene-{seed}", title, alt, credit, lambda seed=seed: _scene(seed))
-        for seed, (title, alt) in SCENES.items()
-    ]
+    return [Sample(f"scene-{seed}", title, alt, credit, partial(_scene, seed)) for seed, (title, alt) in SCENES.items()]
 
 
 @cache
@@ -77,22 +74,27 @@ def _photos() -> list[Sample]:
             entry["title"],
             entry["alt"],
             f"{entry['author']}, {entry['licence']}",
-            lambda file=entry["file"]: (_photo(file), None),
+            partial(_photo, entry["file"]),
         )
         for entry in credits
     ]
 
 
 @cache
-def _photo(file: str) -> Photo:
-    return decode((PHOTOS / file).read_bytes(), file)
+def _photo(file: str) -> tuple[Photo, Labels | None]:
+    return decode((PHOTOS / file).read_bytes(), file), None
 
 
 @cache
 def thumbnail(model: str, name: str) -> np.ndarray:
-    """A small picture of a sample: (90, 120, 3) uint8, cut to that shape in the middle."""
+    """A small picture of a sample: (180, 240, 3) uint8, from its middle."""
     photo, _ = samples(model)[name].read()
-    image = Image.fromarray(photo.pixels)
+    return cut(photo.pixels)
+
+
+def cut(pixels: np.ndarray) -> np.ndarray:
+    """A small picture of a photo of any shape: (H, W, 3) -> (180, 240, 3) uint8, from its middle."""
+    image = Image.fromarray(pixels)
     side = min(image.width / 4, image.height / 3)
     box = [
         (image.width - 4 * side) / 2,

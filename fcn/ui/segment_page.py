@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import streamlit as st
-from PIL import Image
 
 from fcn import render, zoo
 from fcn.errors import FcnError
 from fcn.images import Labels, Pixels
 from fcn.network import STRIDES
 from fcn.segmenter import Scores, Segmentation
-from fcn.ui import source, work
+from fcn.ui import parts, score_own, source, viewer, work
+from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.source import Source
 
-UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convolution"}
 SIZES = (320, 480, 640, 800, 960)
 
 
@@ -29,116 +26,206 @@ class Settings:
     model: str
     stride: int
     upsampling: str
-    opacity: float
     longest: int
+    view: viewer.View
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What was computed for the photo: its score maps, and its labels by both upsamplings of one of them."""
+
+    scores: Scores
+    both: dict[str, Segmentation]
 
 
 def show() -> None:
     """Draw the page."""
-    st.markdown("#### Which class is each pixel? A network that sees in coarse cells, and two ways back to full size")
+    st.markdown("#### From coarse cells to a class for every pixel")
     settings = choose()
+    card = work.card(settings.model)
     chosen = source.current(settings.model)
     if sentence := source.refused():
         st.error(f"{sentence} The last photo stays.", icon=":material/error:")
     try:
-        card, scores, both = compute(settings, chosen)
+        result = compute(settings, chosen)
     except FcnError as error:
         st.error(str(error), icon=":material/error:")
         st.stop()
-    pictures(settings, chosen, card, scores, both[settings.upsampling])
-    facts(settings, chosen, scores, both)
-    legend(card, both[settings.upsampling].labels)
+    labels = result.both[settings.upsampling].labels
+    pictures(settings, chosen, card, result)
+    facts(settings, chosen, result)
+    suits(card, result.scores)
+    st.markdown(lesson(card, settings.stride))
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**Another photo**")
         source.gallery(settings.model, chosen)
     with right:
         source.inputs()
-        downloads(chosen, card, both[settings.upsampling].labels, settings)
+        downloads(chosen, card, labels, settings)
+    score_own.show(card, chosen, {way: found.labels for way, found in result.both.items()}, settings.stride)
 
 
 def choose() -> Settings:
     """Draw the controls. Each is kept in the link."""
-    models = {name: work.card(name).title for name in zoo.names()}
-    keep = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="controls"):
-        model = st.segmented_control(
-            "Model", list(models), format_func=models.__getitem__, default=next(iter(models)), required=True,
-            key="model", on_change=source.choose_sample, args=(None,), **keep
-        )
+        model = parts.model_switch()
         stride = st.segmented_control(
-            "Network", STRIDES, format_func=lambda stride: f"FCN-{stride}s", default=STRIDES[0], required=True,
-            key="stride", **keep
+            "Network",
+            STRIDES,
+            format_func=lambda stride: f"FCN-{stride}s",
+            default=STRIDES[0],
+            required=True,
+            key="stride",
+            bind="query-params",
+            persist_state="session",
         )
         upsampling = st.segmented_control(
-            "Upsampling", list(UPSAMPLING_TITLES), format_func=UPSAMPLING_TITLES.__getitem__, default="transposed",
-            required=True, key="upsampling", **keep
+            "Upsampling",
+            list(UPSAMPLING_TITLES),
+            format_func=UPSAMPLING_TITLES.__getitem__,
+            default="transposed",
+            required=True,
+            key="upsampling",
+            bind="query-params",
+            persist_state="session",
         )
         with st.popover("View", icon=":material/tune:"):
-            opacity = st.slider("Opacity of the colours, percent", 0, 100, 65, step=5, key="opacity", **keep)
-            longest = st.select_slider("Longest side for the network, pixels", SIZES, 480, key="size", **keep)
-    return Settings(model, stride, upsampling, opacity / 100, longest)
+            view = choose_view(model)
+            longest = st.select_slider(
+                "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
+                persist_state="session",
+            )  # fmt: skip
+    return Settings(model, stride, upsampling, longest, view)
 
 
-def compute(settings: Settings, chosen: Source) -> tuple[zoo.Card, Scores, dict[str, Segmentation]]:
+def choose_view(model: str) -> viewer.View:
+    """Draw the choices of what the two right pictures show."""
+    left = st.segmented_control(
+        "Middle picture",
+        list(viewer.LEFT),
+        format_func=viewer.LEFT.__getitem__,
+        default="class",
+        required=True,
+        key="cells",
+        bind="query-params",
+        persist_state="session",
+    )
+    target, channel = 0, 0
+    classes = work.card(model).classes
+    if left == "score":
+        name = st.selectbox("Class", classes, key="class", bind="query-params", persist_state="session")
+        target = classes.index(name) if name in classes else 0
+    if left == "channel":
+        channel = st.slider("Feature map, strongest first", 1, 32, 1, key="channel", bind="query-params",
+                            persist_state="session") - 1  # fmt: skip
+    right = st.segmented_control(
+        "Right picture",
+        list(viewer.RIGHT),
+        format_func=viewer.RIGHT.__getitem__,
+        default="overlay",
+        required=True,
+        key="view",
+        bind="query-params",
+        persist_state="session",
+    )
+    opacity = st.slider(
+        "Opacity of the colours, percent", 0, 100, 65, 5, key="opacity", bind="query-params", persist_state="session"
+    )
+    return viewer.View(left, right, target, channel, opacity / 100)
+
+
+def compute(settings: Settings, chosen: Source) -> Result:
     """Score maps once, then both upsamplings of the chosen one."""
     key = (settings.model, chosen.photo.sha256, settings.longest)
     scores = work.scores(*key, chosen.photo.pixels)
     both = {way: work.segmentation(*key, settings.stride, way, scores) for way in UPSAMPLING_TITLES}
-    return work.card(settings.model), scores, both
+    return Result(scores, both)
 
 
-def pictures(settings: Settings, chosen: Source, card: zoo.Card, scores: Scores, found: Segmentation) -> None:
+def pictures(settings: Settings, chosen: Source, card: zoo.Card, result: Result) -> None:
     """Photo, score map and segmentation side by side."""
-    stride = settings.stride
-    rows, columns = scores.coarse_labels(stride).shape
-    photo = np.asarray(Image.fromarray(chosen.photo.pixels).resize((scores.width, scores.height)))
-    left, middle, right = st.columns(3)
-    with left:
-        st.markdown("**Photo**")
-        st.image(render.jpeg(photo), width="stretch", alt=chosen.alt)
-        st.caption(" ".join([*chosen.photo.notes, chosen.credit]) or f"{chosen.photo.size[1]} x {chosen.photo.size[0]}")
-    with middle:
-        st.markdown(f"**Score map, 1/{stride}**")
-        cells = render.cells_png(
-            scores.coarse_labels(stride), card.palette, stride, scores.height, scores.width, grid=True
-        )
-        st.image(cells, width="stretch", alt=f"The best class of each cell: {shares_said(card, scores.coarse_labels(stride))}")
-        st.caption(f"{rows} x {columns} cells, each {stride} x {stride} pixels: all the network knows")
-    with right:
-        st.markdown(f"**Segmentation, x {stride} by {UPSAMPLING_TITLES[settings.upsampling].lower()}**")
-        full = render.overlay(photo, found.labels, card.palette, settings.opacity)
-        st.image(render.png(full), width="stretch", alt=f"The class of each pixel: {shares_said(card, found.labels)}")
-        st.caption(f"{scores.height} x {scores.width} pixels, each with a class")
+    stride, scores = settings.stride, result.scores
+    photo = parts.at_size(chosen.photo.pixels, scores.height, scores.width)
+    key = f"{settings.model} {chosen.photo.sha256} {settings.longest}"
+    data = viewer.payload(key, photo, card, scores, result.both, stride, settings.upsampling, settings.view)
+    labels, coarse = result.both[settings.upsampling].labels, scores.coarse_labels(stride)
+    rows, columns = coarse.shape
+    height, width = chosen.photo.size
+    data["captions"] = {
+        "photo": ("Photo", " ".join([f"{width} x {height} pixels.", *chosen.photo.notes, chosen.credit])),
+        "score": (
+            f"Score map 1/{stride}: {left_title(settings.view, card, scores, stride)}",
+            f"{rows} x {columns} cells (rows x columns), each {stride} x {stride} pixels",
+        ),
+        "segmentation": right_title(settings, scores),
+    }
+    data["alt"] = {
+        "photo": chosen.alt,
+        "score": f"The best class of each cell: {parts.shares_said(card, coarse)}",
+        "segmentation": f"The class of each pixel: {parts.shares_said(card, labels)}",
+    }
+    viewer.show(data)
 
 
-def facts(settings: Settings, chosen: Source, scores: Scores, both: dict[str, Segmentation]) -> None:
-    """How long it took, and how much the two upsamplings differ."""
+def left_title(view: viewer.View, card: zoo.Card, scores: Scores, stride: int) -> str:
+    """What the cells show, in words."""
+    if view.left == "score":
+        return f"score of {card.classes[view.target]}"
+    if view.left == "channel":
+        return f"feature map {scores.channels[stride][view.channel]}"
+    return {"class": "best class", "features": "the 16 strongest feature maps"}[view.left]
+
+
+def right_title(settings: Settings, scores: Scores) -> tuple[str, str]:
+    """Caption of the right picture: title and note."""
+    size = f"{scores.width} x {scores.height} pixels, each with a class"
+    if settings.view.right == "compare":
+        return f"Compare, x{settings.stride}: bilinear | transposed", "Drag the slider"
+    if settings.view.right == "difference":
+        return f"Difference, x{settings.stride}", "Orange: the two upsamplings disagree"
+    return f"Segmentation, x{settings.stride}: {UPSAMPLING_TITLES[settings.upsampling].lower()}", size
+
+
+def facts(settings: Settings, chosen: Source, result: Result) -> None:
+    """How much the two upsamplings differ, and how long it took."""
     key = (settings.model, chosen.photo.sha256, settings.longest)
     reused = st.session_state.get("scored") == key
     st.session_state.scored = key
-    network = "score map reused, the network did not run again" if reused else f"network {scores.milliseconds:.0f} ms"
-    bilinear, transposed = (both[way].labels for way in ("bilinear", "transposed"))
+    network = "score map reused" if reused else f"network {result.scores.milliseconds:.0f} ms"
+    bilinear, transposed = (result.both[way].labels for way in ("bilinear", "transposed"))
     differ = int((bilinear != transposed).sum())
-    st.markdown(
-        f"The two upsamplings label **{differ:,} pixels** ({differ / bilinear.size:.1%}) differently. "
-        f"&ensp; :small[:material/timer: {network} · upsampling {both[settings.upsampling].milliseconds:.0f} ms]"
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(
+            f"The two upsamplings label **{differ:,} pixels** ({differ / bilinear.size:.1%}) differently.",
+            width="content",
+        )
+        milliseconds = result.both[settings.upsampling].milliseconds
+        st.caption(f":material/timer: {network} · upsampling {milliseconds:.0f} ms", width="content")
+
+
+def lesson(card: zoo.Card, stride: int) -> str:
+    """What the upsampling matters at this stride, in this model's own figures."""
+    ways = {way: card.scores(stride, way) for way in UPSAMPLING_TITLES}
+    gain = ways["transposed"]["boundary_f1"] - ways["bilinear"]["boundary_f1"]
+    return (
+        f"**x{stride}, measured on {card.validation['images']} photos:** edges found (boundary F1) bilinear "
+        f"{ways['bilinear']['boundary_f1']:.1f}, transposed {ways['transposed']['boundary_f1']:.1f} ({gain:+.1f}); "
+        f"mIoU {ways['bilinear']['miou']:.1f} and {ways['transposed']['miou']:.1f}. For comparison, bilinear x8: "
+        f"{card.scores(8, 'bilinear')['boundary_f1']:.1f} and {card.scores(8, 'bilinear')['miou']:.1f}."
     )
 
 
-def legend(card: zoo.Card, labels: Labels) -> None:
-    """Class colours with the share of the photo, largest first."""
-    colours = dict(zip(card.classes, card.palette, strict=True))
-    items = "".join(
-        f'<li><span style="background:rgb{colours[name]}"></span>{html.escape(name)} <b>{said(share)}</b></li>'
-        for name, share in render.class_shares(labels, card.classes).items()
-    )
-    st.html(
-        "<style>.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.3rem;list-style:none;margin:0;padding:0}"
-        ".legend span{display:inline-block;width:1em;height:1em;border:1px solid #8888;border-radius:3px;"
-        "margin-right:.45em;vertical-align:-.12em}.legend li{margin:0}</style>"
-        f'<ul class="legend" aria-label="Classes">{items}</ul>'
-    )
+def suits(card: zoo.Card, scores: Scores) -> None:
+    """Say so when the photo is not what the model was trained for, and offer the other model."""
+    reason = parts.unsuited(card, scores)
+    others = [name for name in zoo.names() if name != card.name]
+    if reason is None or not others:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(f"{reason} The model {card.title} may not suit this photo.", icon=":material/info:")
+        other = others[0]
+        st.button(f"Try {work.card(other).title}", on_click=lambda: st.session_state.update(model=other))
 
 
 def downloads(chosen: Source, card: zoo.Card, labels: Labels, settings: Settings) -> None:
@@ -156,15 +243,5 @@ def downloads(chosen: Source, card: zoo.Card, labels: Labels, settings: Settings
 
     with st.container(horizontal=True):
         st.download_button("Labels PNG", labels_file, f"{stem}.labels.png", "image/png", on_click="ignore")
-        overlay = partial(overlay_file, settings.opacity)
+        overlay = partial(overlay_file, settings.view.opacity)
         st.download_button("Overlay PNG", overlay, f"{stem}.overlay.png", "image/png", on_click="ignore")
-
-
-def shares_said(card: zoo.Card, labels: Labels) -> str:
-    """The classes of a label map with their shares, as words."""
-    return ", ".join(f"{name} {said(share)}" for name, share in render.class_shares(labels, card.classes).items())
-
-
-def said(share: float) -> str:
-    """A share of the photo as a percentage that is never rounded to nothing."""
-    return f"{share:.0%}" if share >= 0.01 else "under 1%"

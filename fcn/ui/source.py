@@ -10,7 +10,7 @@ from PIL import Image
 
 from fcn.errors import FcnError
 from fcn.images import FORMATS_SAID, MAX_BYTES, Labels, Photo, decode
-from fcn.ui.samples import samples, thumbnail
+from fcn.ui.samples import cut, samples, thumbnail
 
 LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
 
@@ -63,7 +63,7 @@ def gallery(model: str, shown: Source) -> None:
     own: Source | None = st.session_state.get("own")
     with st.container(horizontal=True, key="gallery"):
         if own is not None:
-            _thumbnail(own.photo.pixels, "Your photo", None, shown.data is not None)
+            _thumbnail(cut(own.photo.pixels), "Your photo", None, shown.data is not None)
         for sample in samples(model).values():
             _thumbnail(thumbnail(model, sample.name), sample.title, sample.name, shown.name == sample.name)
 
@@ -71,8 +71,14 @@ def gallery(model: str, shown: Source) -> None:
 def _thumbnail(pixels: np.ndarray, title: str, name: str | None, chosen: bool) -> None:
     with st.container(width=124, gap="xsmall"):
         st.image(pixels, width=124, alt="")
-        style = "primary" if chosen else "secondary"
-        st.button(title, key=f"choose-{name}", on_click=choose_sample, args=(name,), type=style, width="stretch")
+        st.button(
+            title,
+            key=f"choose-{name}",
+            on_click=choose_sample,
+            args=(name,),
+            type="primary" if chosen else "secondary",
+            width="stretch",
+        )
 
 
 def inputs() -> None:
@@ -98,6 +104,7 @@ def refused() -> str | None:
 def _receive(widget: str) -> None:
     file = st.session_state[widget]
     if file is None:
+        st.session_state.pop("refused", None)
         return
     data, name = file.getvalue(), "The photo" if widget == "camera" else file.name
     try:

@@ -1,0 +1,30 @@
+"""A choice among a few values, as the pages of explanations draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+
+def pick(label: str, options: Sequence[T], default: T, key: str, said: Callable[[T], str] = str) -> T:
+    """Draw the choice, kept in the link under `key`; a link that empties it gives the default."""
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        default=default,
+        format_func=said,
+        required=True,
+        key=key,
+        bind="query-params",
+        persist_state="session",
+    )
+    return default if chosen is None else chosen
+
+
+def tiny(number: float) -> str:
+    """A difference close to rounding error, as 2e-07; nothing at all as 0."""
+    return f"{number:.0e}" if number else "0"

@@ -1,0 +1,65 @@
+"""Parts that more than one page draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from fcn import render, zoo
+from fcn.images import Labels, Pixels
+from fcn.segmenter import Scores
+from fcn.ui import work
+
+UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convolution"}
+
+
+def model_switch() -> str:
+    """Draw the choice of model; it is kept in the link and from page to page."""
+    models = {name: work.card(name).title for name in zoo.names()}
+    model = st.segmented_control(
+        "Model",
+        list(models),
+        format_func=models.__getitem__,
+        default=next(iter(models)),
+        required=True,
+        key="model",
+        bind="query-params",
+        persist_state="session",
+    )
+    return model or next(iter(models))  # a link such as ?model= empties the choice, although it is required
+
+
+def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
+    """A photo at the size of its labels: (H, W, 3) -> (height, width, 3) uint8."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
+
+
+def unsuited(card: zoo.Card, scores: Scores) -> str | None:
+    """Say why a photo seems not to be what a model was trained for, or None.
+
+    The limits are set so that few of the model's own validation photos and most of the other model's exceed them.
+    """
+    limits = card.validation.get("suits")
+    if not limits:
+        return None
+    confidence = scores.confidence(32)
+    if "background" in card.classes:
+        background = float((scores.coarse_labels(32) == card.classes.index("background")).mean())
+        if background > limits["background"]:
+            return f"{said(background)} of the cells show none of its classes."
+    if confidence < limits["confidence"]:
+        return f"The network is unsure: it gives its best class {confidence:.0%} on average."
+    return None
+
+
+def shares_said(card: zoo.Card, labels: Labels) -> str:
+    """The classes of a label map with their shares, as words."""
+    return ", ".join(f"{name} {said(share)}" for name, share in render.class_shares(labels, card.classes).items())
+
+
+def said(share: float) -> str:
+    """A share of the photo as a percentage that is never rounded to nothing."""
+    return f"{share:.0%}" if share >= 0.01 else "under 1%"

@@ -1,0 +1,25 @@
+"""Upsampling, step by step: what a transposed convolution does, number by number, and what training made of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fcn.errors import FcnError
+from fcn.ui import kernels, parts, questions, shrinking, source, stepper
+
+
+def show() -> None:
+    """Draw the page."""
+    st.markdown("#### Upsampling, step by step")
+    stepper.play()
+    kernels.overlap()
+    kernels.start()
+    model = parts.model_switch()
+    try:
+        photo = shrinking.subject(model, source.current(model))
+    except FcnError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+    kernels.trained(model)
+    shrinking.why_not_bilinear(photo)
+    questions.answers(photo)

@@ -1,0 +1,98 @@
+"""Shared fixtures: one small untrained model with its card, built once for all tests."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from fcn import zoo
+from fcn.segmenter import Segmenter
+
+CLASSES = 11
+
+
+def smooth_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """(H, W, 3) uint8: soft coloured blobs, the same in every run."""
+    noise = np.random.default_rng(seed).normal(size=(height, width, 3))
+    soft = gaussian_filter(noise, (8, 8, 0), mode="wrap")
+    return np.clip(128 + 60 * soft / max(soft.std(), 1e-9), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    """The network with random weights that sees several classes in every photo, at every stride."""
+    import keras
+
+    from fcn.network import STRIDES, build
+
+    keras.utils.set_random_seed(5)
+    model = build(CLASSES)
+    photo = smooth_photo(192, 256)[np.newaxis].astype(np.float32)
+    normalisations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in normalisations:
+        layer.momentum = 0  # take the statistics of this one photo: otherwise random features fade away
+    model(photo, training=True)
+    for layer in normalisations:
+        layer.momentum = 0.99
+    rng = np.random.default_rng(5)
+    layers = [model.get_layer(f"score_{stride}") for stride in STRIDES]
+    for layer in layers:
+        layer.kernel.assign(rng.normal(size=layer.kernel.shape) / np.sqrt(layer.kernel.shape[2]))
+    # Each scoring layer takes off the mean that it adds, or one class would win everywhere.
+    scores = model(photo, training=False)
+    means = [np.asarray(scores[f"scores_{stride}"]).mean((0, 1, 2)) for stride in STRIDES]
+    for layer, mean, coarser in zip(layers, means, [0, *means], strict=False):
+        layer.bias.assign(coarser - mean)
+    return model
+
+
+@pytest.fixture(scope="session")
+def models(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the model "small" and its card."""
+    folder = tmp_path_factory.mktemp("models")
+    network.save(folder / "small.keras")
+    card = zoo.Card(
+        name="small",
+        title="Small",
+        classes=tuple(f"class {index}" for index in range(CLASSES)),
+        palette=tuple((20 * index, 255 - 20 * index, 7 * index) for index in range(CLASSES)),
+        sha256=zoo.file_hash(folder / "small.keras"),
+        parameters=network.count_params(),
+        references=("none",),
+        recipe={},
+        notes=(),
+        validation={"data": "none", "images": 0, "results": []},
+        date="2025-01-01",
+    )
+    zoo.write_card(card, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def card(models: Path) -> zoo.Card:
+    return zoo.read_card("small", models)
+
+
+@pytest.fixture(scope="session")
+def segmenter(models: Path, card: zoo.Card) -> Segmenter:
+    return Segmenter(zoo.load(card, models), card)
+
+
+@pytest.fixture
+def installed(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the commands find the model "small", and no other."""
+    monkeypatch.setattr(zoo, "MODELS", models)
+    return models
+
+
+@pytest.fixture
+def ready(installed: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `installed`, with "small" in memory already: loading it takes a second or two."""
+    load = Segmenter.load
+    monkeypatch.setattr(Segmenter, "load", lambda name: segmenter if name == "small" else load(name))
