@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from fcn.ui import quality_page, segment_page
+from fcn.ui import quality_page, segment_page, steps_page
 
 st.set_page_config("Every pixel a class", page_icon=":material/grid_on:", layout="wide")
 
 pages = [
     st.Page(segment_page.show, title="Try it", url_path="try", default=True),
+    st.Page(steps_page.show, title="Step by step", url_path="steps"),
     st.Page(quality_page.show, title="How good is it?", url_path="quality"),
 ]
 st.navigation(pages, position="top").run()

@@ -85,6 +85,7 @@ class Segmenter:
         outputs |= {f"features_{stride}": model.get_layer(name).output for stride, name in FEATURE_LAYERS.items()}
         self._network = _compiled(keras.Model(model.input, outputs))
         self._kernels = {stride: model.get_layer(f"upsample_{stride}").kernel for stride in STRIDES}
+        self._matrices = {stride: _block_matrix(self.kernel(stride), stride) for stride in STRIDES}
 
     @classmethod
     def load(cls, name: str) -> Segmenter:
@@ -133,12 +134,15 @@ class Segmenter:
             )
         start = time.perf_counter()
         coarse = ops.convert_to_tensor(scores.maps[stride][np.newaxis])  # (1, H32 / s, W32 / s, C)
-        full = UPSAMPLERS[upsampling](coarse, stride, self._kernels[stride])  # (1, H32, W32, C)
-        full = full[:, : scores.height, : scores.width]
-        labels = ops.convert_to_numpy(ops.cast(ops.argmax(full, axis=-1), "uint8"))[0]
+        if upsampling == "transposed":
+            full = _transposed_in_blocks(coarse[0], stride, self._matrices[stride])  # (h + 1, w + 1, s, s, C)
+        else:
+            full = UPSAMPLERS[upsampling](coarse, stride, self._kernels[stride])[0]  # (H32, W32, C)
+        # NumPy's argmax: Keras' own takes five times as long, to tell 0.0 from -0.0.
+        labels = _image(ops.convert_to_numpy(full).argmax(-1).astype(np.uint8), scores)
         milliseconds = 1000 * (time.perf_counter() - start)
-        probability = ops.exp(ops.max(full, axis=-1) - ops.logsumexp(full, axis=-1))
-        confidence = ops.convert_to_numpy(ops.cast(255 * probability, "uint8"))[0]
+        odds = ops.exp(full - ops.max(full, axis=-1, keepdims=True))  # of each class against the best
+        confidence = _image(ops.convert_to_numpy(ops.cast(255 / ops.sum(odds, axis=-1), "uint8")), scores)
         return Segmentation(labels, confidence, milliseconds)
 
     def kernel(self, stride: int) -> np.ndarray:
@@ -158,6 +162,47 @@ class Segmenter:
         if stride not in STRIDES:
             raise ModelError(f"There is no kernel of stride {stride}: the strides are {STRIDES}.")
         return np.asarray(ops.convert_to_numpy(self._kernels[stride]))
+
+
+def _block_matrix(kernel: np.ndarray, stride: int) -> np.ndarray:
+    """Arrange a kernel (2s, 2s, C, C) for `_transposed_in_blocks`: (4 C, s s C), four cells to the pixels between."""
+    halves = slice(stride, None), slice(None, stride)  # what a cell gives to the block after it and to its own
+    return np.concatenate(
+        [kernel[y, x].transpose(3, 0, 1, 2).reshape(kernel.shape[3], -1) for y in halves for x in halves]
+    )
+
+
+def _transposed_in_blocks(scores: Any, stride: int, matrix: np.ndarray) -> Any:
+    """Do what `upsampling.transposed` does in a third of the time, as one matrix product.
+
+    Cut at the centres of the cells, the large picture falls into blocks of s x s pixels, and the kernel of twice that
+    size carries just four cells into each.
+
+    Args:
+        scores: (h, w, C) float.
+        stride: s, factor of enlargement.
+        matrix: From `_block_matrix`.
+
+    Returns:
+        (h + 1, w + 1, s, s, C), for `_image` to put together; half of each outermost block lies outside the picture.
+    """
+    from keras import ops
+
+    padded = ops.pad(scores, ((1, 1), (1, 1), (0, 0)))
+    corners = [padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]]
+    four = ops.concatenate(corners, axis=-1)  # (h + 1, w + 1, 4 C)
+    rows, columns, channels = four.shape
+    blocks = ops.matmul(ops.reshape(four, (-1, channels)), matrix)
+    return ops.reshape(blocks, (rows, columns, stride, stride, channels // 4))
+
+
+def _image(values: np.ndarray, scores: Scores) -> np.ndarray:
+    """Crop (H32, W32) to the photo; put blocks (h + 1, w + 1, s, s) together first."""
+    if values.ndim == 4:
+        rows, columns, stride, _ = values.shape
+        half = stride // 2
+        values = values.swapaxes(1, 2).reshape(rows * stride, columns * stride)[half:-half, half:-half]
+    return np.ascontiguousarray(values[: scores.height, : scores.width])
 
 
 def _strongest(features: np.ndarray, count: int = 32) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,12 @@
 """The page as a visitor uses it, run without a browser: what it shows, what it computes, what it refuses."""
 
+import base64
 import io
+import json
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +15,27 @@ import pytest
 import streamlit as st
 from PIL import Image
 from streamlit.runtime.media_file_manager import MediaFileManager
-from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.testing.v1 import AppTest
 
 from fcn import zoo
 from fcn.segmenter import Segmenter
 
 APP = Path(__file__).parents[1] / "app.py"
-PHOTO, SCORE_MAP, SEGMENTATION = range(3)
 CARD = zoo.read_card(zoo.names()[0])
+
+
+@dataclass
+class Shown:
+    """What the page hands to the three linked pictures."""
+
+    photo: np.ndarray  # (h, w, 3)
+    cells: np.ndarray  # (rows, columns) best class of each cell
+    labels: np.ndarray  # (h, w)
+    data: dict[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Shown)
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("photo", "cells", "labels"))
 
 
 class Visit:
@@ -29,25 +44,18 @@ class Visit:
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.app = AppTest.from_file(str(APP), default_timeout=120)
         self.backbone_runs = 0
-        self.files: dict[str, bytes] = {}  # id in the picture's address -> content
         self.downloads: dict[str, Callable[[], bytes]] = {}  # file name -> what makes it
-        score, keep, offer = Segmenter.score, MemoryMediaFileStorage.load_and_get_id, MediaFileManager.add_deferred
+        score, offer = Segmenter.score, MediaFileManager.add_deferred
 
         def counted(segmenter: Segmenter, *args: Any, **options: Any) -> Any:
             self.backbone_runs += 1
             return score(segmenter, *args, **options)
-
-        def kept(storage: MemoryMediaFileStorage, data: bytes, *args: Any, **options: Any) -> str:
-            name = keep(storage, data, *args, **options)
-            self.files[name] = data
-            return name
 
         def offered(manager: MediaFileManager, make: Callable[[], bytes], *args: Any, **options: Any) -> str:
             self.downloads[options["file_name"]] = make
             return offer(manager, make, *args, **options)
 
         monkeypatch.setattr(Segmenter, "score", counted)
-        monkeypatch.setattr(MemoryMediaFileStorage, "load_and_get_id", kept)
         monkeypatch.setattr(MediaFileManager, "add_deferred", offered)
 
     def run(self) -> None:
@@ -58,21 +66,26 @@ class Visit:
         self.app.button_group(key=control).set_value(value)
         self.run()
 
+    def click(self, button: str) -> None:
+        self.app.button(key=button).click()
+        self.run()
+
     def upload(self, data: bytes, name: str = "photo.png") -> None:
         self.app.file_uploader(key="upload").set_value((name, data, "application/octet-stream"))
         self.run()
 
-    def pictures(self) -> list[Image.Image]:
-        """The first three pictures with a description; the thumbnails of the gallery have none."""
-        shown = [element.proto.imgs[0] for element in self.app.image if element.proto.imgs[0].alt][:3]
-        return [Image.open(io.BytesIO(self.files[Path(picture.url).stem])) for picture in shown]
-
-    def pixels(self) -> list[np.ndarray]:
-        return [np.asarray(picture.convert("RGB")) for picture in self.pictures()]
+    def shown(self) -> Shown:
+        [viewer] = self.app.get("bidi_component")
+        data = json.loads(viewer.proto.json)
+        photo = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["photo"].partition(",")[2]))))
+        labels = np.frombuffer(zlib.decompress(base64.b64decode(data[data["upsampling"]])), np.uint8)
+        cells = np.reshape(data["coarse"], (data["rows"], data["columns"]))
+        return Shown(photo, cells, labels.reshape(data["height"], data["width"]), data)
 
     def words(self) -> str:
         """All running text of the page."""
-        return "\n".join(element.value for kind in ("markdown", "caption", "error") for element in self.app.get(kind))
+        texts = [element.value for kind in ("markdown", "caption", "error") for element in self.app.get(kind)]
+        return "\n".join(texts) + json.dumps(self.shown().data["captions"])
 
     def errors(self) -> list[str]:
         return [error.value for error in self.app.error]
@@ -114,82 +127,75 @@ def bomb(side: int = 13_000) -> bytes:
 # What is shown
 
 
-def test_first_run_shows_three_pictures_of_one_size_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_run_shows_photo_score_map_and_labels_of_one_photo(monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_data.clear()
     visit = Visit(monkeypatch)
     visit.run()
-    shown = visit.pictures()
-    assert len(shown) == 3 and not visit.errors()
-    assert shown[PHOTO].size == shown[SEGMENTATION].size
-    assert np.isclose(shown[SCORE_MAP].width / shown[SCORE_MAP].height, shown[PHOTO].width / shown[PHOTO].height)
-    assert visit.backbone_runs == 1
+    shown = visit.shown()
+    height, width = shown.labels.shape
+    assert shown.photo.shape == (height, width, 3)
+    assert shown.cells.shape == (-(-height // 32), -(-width // 32))
+    assert visit.backbone_runs == 1 and not visit.errors()
 
 
-def test_score_map_has_one_colour_a_cell(visit: Visit) -> None:
-    width, height = visit.pictures()[PHOTO].size
-    cells = visit.pixels()[SCORE_MAP]
-    scale = cells.shape[0] // height
-    rows, columns = -(-height // 32), -(-width // 32)
-    for row, column in [(0, 0), (rows // 2, columns // 2), (rows - 1, columns - 1)]:
-        top, left = row * 32 * scale, column * 32 * scale
-        inside = cells[top + 2 : top + 32 * scale - 2, left + 2 : left + 32 * scale - 2].reshape(-1, 3)
-        assert len(np.unique(inside, axis=0)) == 1
+def test_every_label_and_cell_has_a_class_with_a_colour(visit: Visit) -> None:
+    shown = visit.shown()
+    assert max(shown.labels.max(), shown.cells.max()) < len(CARD.classes)
+    assert shown.data["classes"] == list(CARD.classes)
+    assert [tuple(colour) for colour in shown.data["palette"]] == list(CARD.palette)
 
 
-def test_segmentation_at_full_opacity_holds_no_colour_but_the_classes_own(visit: Visit) -> None:
-    visit.app.slider(key="opacity").set_value(100)
-    visit.run()
-    colours = np.unique(visit.pixels()[SEGMENTATION].reshape(-1, 3), axis=0)
-    assert {tuple(colour) for colour in colours.tolist()} <= set(CARD.palette)
-
-
-def test_opacity_zero_shows_the_photo(visit: Visit) -> None:
-    visit.app.slider(key="opacity").set_value(0)
-    visit.run()
-    before, after = visit.pixels()[PHOTO].astype(int), visit.pixels()[SEGMENTATION].astype(int)
-    assert np.abs(before - after).mean() < 4  # the photo is sent as JPEG
+def test_pictures_are_described_for_people_who_do_not_see_them(visit: Visit) -> None:
+    assert set(visit.shown().data["alt"]) == {"photo", "score", "segmentation"}
+    assert all(visit.shown().data["alt"].values())
 
 
 # The switch
 
 
 def test_switch_changes_the_segmentation_alone_and_never_runs_the_backbone(visit: Visit) -> None:
-    transposed = visit.pixels()
+    transposed = visit.shown()
     visit.choose("upsampling", "bilinear")
-    bilinear = visit.pixels()
-    assert np.array_equal(transposed[PHOTO], bilinear[PHOTO])
-    assert np.array_equal(transposed[SCORE_MAP], bilinear[SCORE_MAP])
-    assert not np.array_equal(transposed[SEGMENTATION], bilinear[SEGMENTATION])
+    bilinear = visit.shown()
+    assert np.array_equal(transposed.photo, bilinear.photo) and np.array_equal(transposed.cells, bilinear.cells)
+    assert not np.array_equal(transposed.labels, bilinear.labels)
+    assert transposed.data["captions"]["segmentation"] != bilinear.data["captions"]["segmentation"]
     visit.choose("upsampling", "transposed")
-    assert np.array_equal(transposed[SEGMENTATION], visit.pixels()[SEGMENTATION])
+    assert visit.shown() == transposed
     assert visit.backbone_runs == 0
 
 
 @pytest.mark.parametrize("stride", [16, 8])
 def test_stride_gives_a_finer_score_map_without_running_the_backbone(visit: Visit, stride: int) -> None:
-    coarse = visit.pixels()
+    coarse = visit.shown()
     visit.choose("stride", stride)
-    fine = visit.pixels()
-    assert np.array_equal(coarse[PHOTO], fine[PHOTO])
-    assert not np.array_equal(coarse[SCORE_MAP], fine[SCORE_MAP])
-    width, height = visit.pictures()[PHOTO].size
-    assert f"{-(-height // stride)} x {-(-width // stride)} cells" in visit.words()
+    fine = visit.shown()
+    height, width = fine.labels.shape
+    assert fine.cells.shape == (-(-height // stride), -(-width // stride))
+    assert np.array_equal(coarse.photo, fine.photo) and coarse.labels.shape == fine.labels.shape
+    assert visit.backbone_runs == 0
+
+
+@pytest.mark.parametrize("cells", ["class", "score", "channel", "features"])
+@pytest.mark.parametrize("view", ["overlay", "compare", "difference"])
+def test_every_view_opens_without_running_the_backbone(visit: Visit, cells: str, view: str) -> None:
+    visit.choose("cells", cells)
+    visit.choose("view", view)
+    assert (visit.shown().data["left"], visit.shown().data["right"]) == (cells, view)
     assert visit.backbone_runs == 0
 
 
 def test_working_size_is_the_longest_side_of_the_segmentation(visit: Visit) -> None:
     visit.app.select_slider(key="size").set_value(320)
     visit.run()
-    assert max(visit.pictures()[SEGMENTATION].size) == 320 and visit.backbone_runs == 1
+    assert max(visit.shown().labels.shape) == 320
 
 
 def test_choosing_a_sample_shows_it_and_puts_it_into_the_link(visit: Visit) -> None:
-    before = visit.pixels()
-    others = [button for button in visit.app.button if (button.key or "").startswith("choose-")]
-    others[-1].click()
-    visit.run()
-    assert not np.array_equal(before[PHOTO], visit.pixels()[PHOTO])
-    assert visit.app.query_params["sample"] == (others[-1].key or "").removeprefix("choose-")
+    before = visit.shown()
+    visit.click("choose-scene-17")
+    assert not np.array_equal(before.photo, visit.shown().photo)
+    assert visit.app.query_params["sample"] == "scene-17"
 
 
 # Uploads
@@ -198,34 +204,31 @@ def test_choosing_a_sample_shows_it_and_puts_it_into_the_link(visit: Visit) -> N
 def test_uploaded_jpeg_is_shown_with_its_size(visit: Visit) -> None:
     own = photo(200, 150)
     visit.upload(encoded(own, "JPEG", quality=95), "holiday.jpg")
-    shown = visit.pixels()[PHOTO].astype(int)
-    assert shown.shape == (150, 200, 3) and np.abs(shown - np.asarray(own)).mean() < 4
+    shown = visit.shown()
+    assert shown.photo.shape == (150, 200, 3) and shown.labels.shape == (150, 200)
+    assert np.abs(shown.photo.astype(int) - np.asarray(own)).mean() < 4
     assert "200 x 150" in visit.words() and not visit.errors()
 
 
 def test_own_photo_and_its_name_stay_out_of_the_link(visit: Visit) -> None:
-    [*_, last] = [button for button in visit.app.button if (button.key or "").startswith("choose-")]
-    last.click()
-    visit.run()
+    visit.click("choose-scene-17")
     visit.upload(encoded(photo()), "private.png")
     assert "sample" not in visit.app.query_params and "private" not in str(visit.app.query_params)
 
 
 def test_own_photo_is_still_there_after_a_look_at_a_sample(visit: Visit) -> None:
     visit.upload(encoded(photo()))
-    own = visit.pixels()
-    visit.app.button(key="choose-scene-26").click()
-    visit.run()
-    assert visit.pixels()[PHOTO].shape != own[PHOTO].shape
-    visit.app.button(key="choose-None").click()
-    visit.run()
-    assert all(np.array_equal(before, after) for before, after in zip(own, visit.pixels(), strict=True))
+    own = visit.shown()
+    visit.click("choose-scene-26")
+    assert visit.shown().photo.shape != own.photo.shape
+    visit.click("choose-None")
+    assert visit.shown() == own
 
 
 def test_camera_photo_is_shown(visit: Visit) -> None:
     visit.app.camera_input(key="camera").set_value(("shot.jpg", encoded(photo(), "JPEG"), "image/jpeg"))
     visit.run()
-    assert visit.pictures()[PHOTO].size == (200, 150) and not visit.errors()
+    assert visit.shown().photo.shape == (150, 200, 3) and not visit.errors()
 
 
 BAD = {
@@ -240,12 +243,11 @@ BAD = {
 @pytest.mark.parametrize("data, name", BAD.values(), ids=BAD.keys())
 def test_bad_upload_is_refused_in_words_and_the_last_photo_stays(visit: Visit, data: bytes, name: str) -> None:
     visit.upload(encoded(photo(), "JPEG"), "good.jpg")
-    before, visit.backbone_runs = visit.pixels(), 0
+    before, visit.backbone_runs = visit.shown(), 0
     visit.upload(data, name)
     [message] = visit.errors()
     assert message.startswith(name) and message.endswith(".") and "Traceback" not in message and "0x" not in message
-    assert all(np.array_equal(old, new) for old, new in zip(before, visit.pixels(), strict=True))
-    assert visit.backbone_runs == 0
+    assert visit.shown() == before and visit.backbone_runs == 0
 
 
 def test_good_upload_takes_the_error_away(visit: Visit) -> None:
@@ -259,7 +261,7 @@ def test_removing_a_refused_file_takes_the_error_away(visit: Visit) -> None:
     visit.upload(*BAD["text"])
     visit.app.file_uploader(key="upload").clear()
     visit.run()
-    assert not visit.errors() and len(visit.pictures()) == 3
+    assert not visit.errors()
 
 
 def animated() -> bytes:
@@ -294,14 +296,14 @@ def test_unusual_photo_works_and_the_page_says_what_was_done(
 ) -> None:
     visit.upload(data)
     assert not visit.errors() and note in visit.words()
-    assert visit.pictures()[PHOTO].size == visit.pictures()[SEGMENTATION].size == size
+    assert visit.shown().labels.shape == visit.shown().photo.shape[:2] == size[::-1]
 
 
 def test_turned_photo_is_shown_upright(visit: Visit) -> None:
     upright, exif = photo(150, 200), Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
     visit.upload(encoded(upright.rotate(90, expand=True), "JPEG", exif=exif, quality=95), "phone.jpg")
-    shown = visit.pixels()[PHOTO].astype(int)
+    shown = visit.shown().photo.astype(int)
     assert shown.shape == (200, 150, 3) and np.abs(shown - np.asarray(upright)).mean() < 4
 
 
@@ -321,7 +323,8 @@ def test_markup_in_a_file_name_is_never_markup_on_the_page(visit: Visit, data: b
     "link",
     [
         {"stride": "abc", "upsampling": "<script>", "sample": "../../etc", "size": "1", "opacity": "999"},
-        {"stride": "0", "upsampling": "", "sample": "", "size": "", "opacity": "", "model": "../street"},
+        dict.fromkeys(("model", "stride", "upsampling", "sample", "size", "opacity", "cells", "view"), ""),
+        {"model": "../street", "cells": "score", "class": "<b>", "view": "__class__", "channel": "-1"},
         {"stride": "32.5", "opacity": "-5", "size": "1e9", "sample": "\0", "model": "\N{GRINNING FACE}" * 999},
         {"stride": ["8", "16"], "upsampling": ["bilinear", "x"], "sample": ["scene-3", "scene-17"]},
     ],
@@ -330,17 +333,17 @@ def test_any_link_opens_the_page(monkeypatch: pytest.MonkeyPatch, link: dict[str
     visit = Visit(monkeypatch)
     visit.app.query_params.update(link)
     visit.run()
-    assert len(visit.pictures()) == 3 and not visit.errors()
+    assert visit.shown().labels.size and not visit.errors()
 
 
 def test_link_opens_what_it_names(monkeypatch: pytest.MonkeyPatch, visit: Visit) -> None:
     shared = Visit(monkeypatch)
     shared.app.query_params.update({"stride": "FCN-8s", "upsampling": "Bilinear", "sample": "scene-17"})
     shared.run()
-    visit.app.button(key="choose-scene-17").click()
+    visit.click("choose-scene-17")
     visit.choose("stride", 8)
     visit.choose("upsampling", "bilinear")
-    assert all(np.array_equal(one, other) for one, other in zip(shared.pixels(), visit.pixels(), strict=True))
+    assert shared.shown() == visit.shown()
 
 
 # Downloads
@@ -359,7 +362,6 @@ def test_downloads_have_the_photos_own_size_and_class_indices(visit: Visit) -> N
 
 
 def test_downloaded_labels_are_those_of_the_picture(visit: Visit) -> None:
-    visit.app.slider(key="opacity").set_value(100)
     visit.upload(encoded(photo(200, 150)), "own.png")
     labels = np.asarray(Image.open(io.BytesIO(visit.downloads["own.labels.png"]())))
-    assert np.array_equal(np.asarray(CARD.palette, np.uint8)[labels], visit.pixels()[SEGMENTATION])
+    assert np.array_equal(labels, visit.shown().labels)

@@ -62,7 +62,7 @@ def test_page_has_all_sections_and_keras_agrees(page: AppTest) -> None:
 
 def test_every_figure_and_picture_says_what_it_shows(page: AppTest) -> None:
     figures = page.get("plotly_chart")
-    pictures = [image for element in page.get("imgs") for image in element.proto.imgs]
+    pictures = [picture for element in page.image for picture in element.proto.imgs]
     assert len(figures) >= 9 and all(figure.proto.alt for figure in figures)
     assert len(pictures) >= 7 and all(picture.alt for picture in pictures)
 
@@ -71,7 +71,7 @@ def test_stride_and_kernel_change_what_is_computed() -> None:
     app = opened()
     seen = set()
     for stride, kind in product((2, 3, 4), stepper.TITLES):
-        choose(app, "steps_stride", stride)
+        app.button_group(key="steps_stride").set_value(stride)
         choose(app, "steps_kernel", kind)
         assert difference(app) < 1e-5
         [call] = re.findall(r"Conv2DTranspose\(1, (\d), strides=(\d)", words(app))

@@ -60,7 +60,7 @@ def test_augmented_labels_move_with_the_photo(crop: tuple[int, int], scale: tupl
     photo = np.array([[0, 0, 255], [255, 0, 0]], np.uint8)[labels]
     seen = 0
     for seed in range(20):
-        found, mask = augment(photo, labels, crop, scale, np.random.default_rng(seed))
+        found, mask = augment(photo, labels, crop, scale, 0.3, np.random.default_rng(seed))
         assert found.shape == (*crop, 3) and mask.shape == crop
         assert found.dtype == mask.dtype == np.uint8
         assert set(np.unique(mask)) <= {0, 1, IGNORE_LABEL}
@@ -74,7 +74,7 @@ def test_augmented_labels_move_with_the_photo(crop: tuple[int, int], scale: tupl
 def test_what_lies_outside_the_photo_is_ignored() -> None:
     photo, labels = halves(40, 40)
     for seed in range(10):
-        _, mask = augment(photo, labels, (128, 128), (1, 1), np.random.default_rng(seed))
+        _, mask = augment(photo, labels, (128, 128), (1, 1), 0.3, np.random.default_rng(seed))
         inside = mask != IGNORE_LABEL
         rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
         assert 35 <= len(rows) <= 46 and 35 <= len(columns) <= 46  # stretched by at most 13 %
@@ -86,14 +86,14 @@ def test_about_half_of_the_photos_are_mirrored() -> None:
     labels[:, 32:] = 1
     photo = np.zeros((64, 64, 3), np.uint8)
     rng = np.random.default_rng(0)
-    first = [augment(photo, labels, (32, 64), (1.2, 1.2), rng)[1] for _ in range(40)]
+    first = [augment(photo, labels, (32, 64), (1.2, 1.2), 0.3, rng)[1] for _ in range(40)]
     mirrored = sum(mask[:, :20].mean() > mask[:, -20:].mean() for mask in first)
     assert 10 <= mirrored <= 30
 
 
 def test_the_same_seed_augments_the_same() -> None:
     sample = halves(50, 70)
-    one, other = (augment(*sample, (64, 64), (0.5, 2), np.random.default_rng(3)) for _ in range(2))
+    one, other = (augment(*sample, (64, 64), (0.5, 2), 0.3, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(one[0], other[0])
     np.testing.assert_array_equal(one[1], other[1])
 

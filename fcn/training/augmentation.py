@@ -13,6 +13,7 @@ def augment(
     labels: np.ndarray,
     crop: tuple[int, int],
     scale: tuple[float, float],
+    colour: float,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Enlarge or shrink, mirror, cut out and recolour, each at random.
@@ -22,6 +23,7 @@ def augment(
         labels: (H, W) uint8, class index or IGNORE_LABEL.
         crop: Height and width of the result, pixels. Where the photo ends, it is dark and its label ignored.
         scale: Smallest and largest factor of enlargement.
+        colour: How far brightness, contrast and saturation may change, as a share.
         rng: Source of all chance.
 
     Returns:
@@ -37,7 +39,7 @@ def augment(
 
     image = Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR)
     mask = Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)
-    image = recolour(cut(image, offset, crop, (0, 0, 0)), rng)
+    image = recolour(cut(image, offset, crop, (0, 0, 0)), colour, rng)
     mask = cut(mask, offset, crop, IGNORE_LABEL)
     mirror = slice(None, None, -1 if rng.random() < 0.5 else 1)
     return np.asarray(image)[:, mirror], np.asarray(mask)[:, mirror]
@@ -50,12 +52,12 @@ def cut(image: Image.Image, offset: list[int], size: tuple[int, int], fill: int 
     return result
 
 
-def recolour(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+def recolour(image: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
     """Change brightness, contrast, saturation and white balance a little, and blur some photos."""
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
-        image = change(image).enhance(rng.uniform(0.65, 1.4))
+        image = change(image).enhance(rng.uniform(1 - strength, 1 + strength))
     if rng.random() < 0.5:
-        gains = rng.uniform(0.88, 1.12, size=3)
+        gains = rng.uniform(1 - strength / 3, 1 + strength / 3, size=3)
         ramps = np.clip(gains[:, None] * np.arange(256), 0, 255).astype(int)
         image = image.point(ramps.ravel().tolist())
     if rng.random() < 0.15:

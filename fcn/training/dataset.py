@@ -72,7 +72,10 @@ class Batches(keras.utils.PyDataset):
         chosen = [self.samples[self.order[(index * take + place) % len(self.samples)]] for place in range(take)]
         if self.scenes is not None:
             chosen += [self.scenes[int(i)] for i in self.rng.integers(len(self.scenes), size=self.scene_count)]
-        crops = [augment(photo, mask, self.phase.crop, self.phase.scale, self.rng) for photo, mask in chosen]
+        crops = [
+            augment(photo, mask, self.phase.crop, self.phase.scale, self.phase.colour, self.rng)
+            for photo, mask in chosen
+        ]
         self.rng.shuffle(crops)  # type: ignore[arg-type]
         photos = np.stack([photo for photo, _ in crops]).astype("float32")  # (N, h, w, 3)
         labels = np.stack([mask for _, mask in crops]).astype("int32")  # (N, h, w)

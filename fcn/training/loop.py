@@ -91,6 +91,7 @@ def _fit(
 ) -> None:
     """Train one phase. What is trained, and the loss of each head, is set here and nowhere else."""
     _choose_trainable(model, phase)
+    weights = weights if phase.weighted else np.ones_like(weights)
     heads = [f"upsampled_{stride}" for stride in STRIDES]
     if phase.trains != "upsampling":
         heads += [f"scores_{stride}" for stride in STRIDES]
@@ -115,7 +116,7 @@ def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Opt
     heads = adam(phase.rate)
     if phase.trains == "upsampling":
         return heads
-    backbone = adam(phase.rate * recipe.backbone_rate)
+    backbone = adam(phase.rate * phase.backbone)
     return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(backbone, {f"({HEADS}).*": heads}))
 
 

@@ -16,15 +16,22 @@ class Phase:
         crop: Height and width of a training crop, pixels, multiples of 32.
         rate: Peak learning rate of the heads (cosine decay to zero after a short warm-up).
         scale: Smallest and largest factor by which a photo is enlarged before it is cropped.
+        colour: How far brightness, contrast and saturation may change, as a share: 0.35 is 0.65 to 1.35 times.
+        backbone: Learning rate of the backbone, as a share of the heads' rate.
         trains: "all"; "late", for everything but the layers up to stride 4 and batch normalisation, which keep what
             ImageNet gave them; or "upsampling", for the transposed convolutions alone, on frozen score maps.
+        weighted: Rare classes weigh more in the loss. It helps to find them; a last phase without it, in which each
+            pixel counts the same, gives shares as they are.
     """
 
     epochs: int
     crop: tuple[int, int]
     rate: float
     scale: tuple[float, float]
+    colour: float = 0.35
+    backbone: float = 0.3
     trains: str = "late"
+    weighted: bool = True
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,6 @@ class Recipe:
         references: Data the weights have seen.
         phases: Training, in order.
         validation_size: Height and width to which validation photos are padded, pixels.
-        backbone_rate: Learning rate of the backbone, as a share of the heads' rate.
         scene_share: Share of the photos in a batch that are synthetic street scenes, 0 to 1.
         weight_cap: A class weighs sqrt(median frequency / its frequency) in the loss, but no more than this.
         batch: Photos a step; a multiple of 4.
@@ -51,7 +57,6 @@ class Recipe:
     references: tuple[str, ...]
     phases: tuple[Phase, ...]
     validation_size: tuple[int, int]
-    backbone_rate: float
     scene_share: float = 0.0
     weight_cap: float = 3.0
     batch: int = 8
@@ -86,10 +91,10 @@ RECIPES = {
         phases=(
             Phase(epochs=34, crop=(256, 256), rate=2e-3, scale=(0.6, 1.6)),
             Phase(epochs=8, crop=(320, 384), rate=1.5e-3, scale=(0.7, 1.4), trains="all"),
-            Phase(epochs=4, crop=(320, 384), rate=2e-3, scale=(0.8, 1.3), trains="upsampling"),
+            Phase(epochs=6, crop=(320, 384), rate=1e-3, scale=(0.8, 1.3), colour=0.25, weighted=False),
+            Phase(epochs=3, crop=(320, 384), rate=2e-3, scale=(0.8, 1.3), trains="upsampling", weighted=False),
         ),
         validation_size=(384, 480),
-        backbone_rate=0.3,
         scene_share=0.125,
         average=0.99,
     ),
@@ -111,12 +116,11 @@ RECIPES = {
             "COCO val2017, 761 photos of people (Lin et al. 2014)",
         ),
         phases=(
-            Phase(epochs=7, crop=(224, 224), rate=1.5e-3, scale=(0.5, 1.1)),
-            Phase(epochs=3, crop=(320, 320), rate=7e-4, scale=(0.7, 1.2)),
-            Phase(epochs=1, crop=(320, 320), rate=3e-3, scale=(0.7, 1.2), trains="upsampling"),
+            Phase(epochs=6, crop=(224, 224), rate=1.5e-3, scale=(0.5, 1.1), backbone=0.1, weighted=False),
+            Phase(epochs=2, crop=(320, 320), rate=7e-4, scale=(0.7, 1.2), backbone=0.1, weighted=False),
+            Phase(epochs=1, crop=(320, 320), rate=2e-3, scale=(0.7, 1.2), trains="upsampling", weighted=False),
         ),
         validation_size=(384, 384),
-        backbone_rate=0.1,
         average=0.998,
     ),
 }

@@ -28,7 +28,7 @@ def answers(photo: Subject) -> None:
     st.markdown("##### Questions")
     for question, answer in (
         ("Why is the photo padded and the result cropped?", padding),
-        ("What if the width is not a multiple of 32?", width),
+        (f"What if the width is not a multiple of {STRIDE_MULTIPLE}?", width),
         ("Is the upsampling learned or frozen?", learned),
         ("Why is the kernel diagonal over the classes at the start?", diagonal),
         ("Half-pixel or align-corners?", corners),
@@ -51,7 +51,8 @@ def padding(photo: Subject) -> None:
     rows, columns = prepared.array.shape[1:3]
     below, beside = rows - prepared.height, columns - prepared.width
     words.markdown(
-        f"The network halves the photo five times, so it wants sides that are multiples of {STRIDE_MULTIPLE}. "
+        f"The network halves the photo {STRIDE_MULTIPLE.bit_length() - 1} times, so it wants sides that are multiples "
+        f"of {STRIDE_MULTIPLE}. "
         f"This photo has {prepared.width} x {prepared.height} pixels; **{beside} columns and {below} rows** are added "
         "by repeating the last ones. After the upsampling they are cut off again, so every pixel keeps its place. "
         "Black instead would be an edge that the photo does not have."

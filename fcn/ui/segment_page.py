@@ -96,7 +96,8 @@ def choose() -> Settings:
                 "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
                 persist_state="session",
             )  # fmt: skip
-    return Settings(model, stride, upsampling, longest, view)
+    # A link such as ?stride= empties a choice, although it is required.
+    return Settings(model, stride or STRIDES[0], upsampling or "transposed", longest, view)
 
 
 def choose_view(model: str) -> viewer.View:
@@ -132,7 +133,7 @@ def choose_view(model: str) -> viewer.View:
     opacity = st.slider(
         "Opacity of the colours, percent", 0, 100, 65, 5, key="opacity", bind="query-params", persist_state="session"
     )
-    return viewer.View(left, right, target, channel, opacity / 100)
+    return viewer.View(left or "class", right or "overlay", target, channel, opacity / 100)
 
 
 def compute(settings: Settings, chosen: Source) -> Result:

@@ -13,6 +13,7 @@ from fcn import render, zoo
 from fcn.evaluation import FACTORS, RESIZERS
 from fcn.images import IGNORE_LABEL, Labels, Pixels, labels_to_own_size
 from fcn.metrics import class_iou, confusion_matrix, mean_iou
+from fcn.network import STRIDES
 from fcn.segmenter import Scores
 from fcn.ui import figures, parts, work
 from fcn.ui.choices import pick
@@ -58,7 +59,7 @@ def subject(model: str, chosen: Source) -> Subject:
 @st.fragment
 def why_not_bilinear(photo: Subject) -> None:
     """Draw the section."""
-    st.markdown("##### Why not bilinear x 32?")
+    st.markdown(f"##### Why not bilinear x {STRIDES[0]}?")
     whose = "a label map that is right in every pixel" if photo.is_truth else "the network's own label map"
     st.markdown(
         f"Take the photo and {whose}, shrink both and enlarge them again. Bilinear upsampling is smooth, but it cannot "
@@ -66,7 +67,7 @@ def why_not_bilinear(photo: Subject) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         factor = st.select_slider(
-            "Shrink and enlarge by", FACTORS, 32, format_func=lambda factor: f"x {factor}", key="steps_factor",
+            "Shrink and enlarge by", FACTORS, STRIDES[0], format_func=lambda factor: f"x {factor}", key="steps_factor",
             bind="query-params", width=360,
         )  # fmt: skip
         way = pick("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)

@@ -20,7 +20,7 @@ class Stepper extends Drawing {
     super()
     this.root = root
     this.step = 0
-    this.sent = {} // edits that the server has not answered yet
+    this.sent = {} // edits that the server has not answered yet: what it sends meanwhile is out of date
     const actions = {
       first: () => this.go(0), back: () => this.go(this.step - 1), play: () => this.toggle(),
       next: () => this.go(this.step + 1), last: () => this.go(this.last),
@@ -61,13 +61,13 @@ class Stepper extends Drawing {
     input.setAttribute("aria-invalid", String(!Number.isFinite(value)))
     if (!Number.isFinite(value)) return
     this[name][row][column] = Math.max(-1e6, Math.min(1e6, value))
+    this.sent[name] = JSON.stringify(this[name])
     tint(input, this[name][row][column], largest(this[name]))
     this.compute()
     this.draw()
   }
 
   report(name) {
-    this.sent[name] = JSON.stringify(this[name])
     this.send(name, this[name])
   }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import random
 import statistics
 import sys
 import time
@@ -92,10 +93,10 @@ def photo_file() -> bytes:
 
 
 def measure(timed: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each action, `repeats` times, all in turn."""
+    """Seconds of each action, `repeats` times, in an order drawn anew each round."""
     times: dict[str, list[float]] = {name: [] for name in timed}
     for round_ in range(-5, repeats):
-        for name, action in timed.items():
+        for name, action in random.sample(list(timed.items()), len(timed)):
             start = time.perf_counter()
             action()
             if round_ >= 0:
