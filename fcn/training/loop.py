@@ -26,11 +26,11 @@ from fcn.training.dataset import (
     read_folder,
 )
 from fcn.training.recipes import Phase, Recipe
+from fcn.upsampling import bilinear_kernel
 
 VALIDATION_PHOTOS = 50  # after each epoch; the card's figures are measured on all of them
 HEADS = "upsample|enlarge|score"  # how the names of the layers on top of the backbone begin
 LATE = "block3_expand"  # the first layer after stride 4
-LABEL_STEP = 2  # the loss looks at one pixel in LABEL_STEP x LABEL_STEP
 
 
 def train(
@@ -92,14 +92,17 @@ def _fit(
     """Train one phase. What is trained, and the loss of each head, is set here and nowhere else."""
     _choose_trainable(model, phase)
     weights = weights if phase.weighted else np.ones_like(weights)
-    heads = [f"upsampled_{stride}" for stride in STRIDES]
-    if phase.trains != "upsampling":
-        heads += [f"scores_{stride}" for stride in STRIDES]
+    heads, step = [f"upsampled_{stride}" for stride in STRIDES], 1
+    if phase.trains == "upsampling":
+        for stride in STRIDES:  # a new start: what the kernels learned beside the score maps is noisy
+            model.get_layer(f"upsample_{stride}").kernel.assign(bilinear_kernel(stride, len(recipe.classes)))
+    else:
+        heads, step = heads + [f"scores_{stride}" for stride in STRIDES], 2
     trainer = keras.Model(model.input, {head: model.output[head] for head in heads})
     batches = Batches(training, recipe, phase, heads, seed=len(progress.left), scenes=scenes)
     epochs = 1 if quick else phase.epochs
     optimizer = _optimizer(recipe, phase, steps=epochs * len(batches))
-    trainer.compile(optimizer, loss={head: _loss(weights) for head in heads})
+    trainer.compile(optimizer, loss={head: _loss(weights, step) for head in heads})
     keep = keras.callbacks.BackupAndRestore(backup)
     trainer.fit(batches, epochs=epochs, verbose=0, callbacks=[keep, progress])  # kept first: a stop loses nothing
 
@@ -133,16 +136,16 @@ def _choose_trainable(model: keras.Model, phase: Phase) -> None:
             layer.trainable = layer.name.startswith("upsample")
 
 
-def _loss(class_weight: np.ndarray) -> Callable[[Any, Any], Any]:
+def _loss(class_weight: np.ndarray, step: int) -> Callable[[Any, Any], Any]:
     """Return the weighted cross-entropy of a head; score maps are first upsampled bilinearly.
 
-    Full-size scores of all heads are too many to look at on a CPU. Each quarter of the batch is therefore judged on
-    another quarter of the pixels, so that every tap of a transposed kernel is trained.
+    With a step of 2, each quarter of the batch is judged on another quarter of the pixels: full-size scores of all
+    heads are many to look at on a CPU. Every tap of a transposed kernel is trained, but neighbouring taps on different
+    photos, which leaves a fine grid in the kernel: where the kernels are trained for good, the step is 1.
     """
 
     def quarter(tensor: Any) -> Any:
-        parts = LABEL_STEP**2
-        step = LABEL_STEP
+        parts = step**2
         return ops.concatenate(
             [tensor[part::parts, part // step :: step, part % step :: step] for part in range(parts)]
         )

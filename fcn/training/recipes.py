@@ -19,7 +19,8 @@ class Phase:
         colour: How far brightness, contrast and saturation may change, as a share: 0.35 is 0.65 to 1.35 times.
         backbone: Learning rate of the backbone, as a share of the heads' rate.
         trains: "all"; "late", for everything but the layers up to stride 4 and batch normalisation, which keep what
-            ImageNet gave them; or "upsampling", for the transposed convolutions alone, on frozen score maps.
+            ImageNet gave them; or "upsampling", for the transposed convolutions alone, anew from bilinear kernels, on
+            frozen score maps.
         weighted: Rare classes weigh more in the loss. It helps to find them; a last phase without it, in which each
             pixel counts the same, gives shares as they are.
     """
@@ -116,9 +117,9 @@ RECIPES = {
             "COCO val2017, 761 photos of people (Lin et al. 2014)",
         ),
         phases=(
-            Phase(epochs=6, crop=(224, 224), rate=1.5e-3, scale=(0.5, 1.1), backbone=0.1, weighted=False),
-            Phase(epochs=2, crop=(320, 320), rate=7e-4, scale=(0.7, 1.2), backbone=0.1, weighted=False),
-            Phase(epochs=1, crop=(320, 320), rate=2e-3, scale=(0.7, 1.2), trains="upsampling", weighted=False),
+            Phase(epochs=5, crop=(224, 224), rate=1.5e-3, scale=(0.5, 1.1), backbone=0.1, weighted=False),
+            Phase(epochs=1, crop=(320, 320), rate=7e-4, scale=(0.7, 1.2), backbone=0.1, weighted=False),
+            Phase(epochs=1, crop=(256, 256), rate=2e-3, scale=(0.7, 1.2), trains="upsampling", weighted=False),
         ),
         validation_size=(384, 384),
         average=0.998,
