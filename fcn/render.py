@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from collections.abc import Sequence
 
@@ -39,22 +38,10 @@ def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float) ->
 
 
 def png(pixels: Pixels) -> bytes:
-    """Encode an RGB picture (H, W, 3) uint8 in half the time that Pillow takes to choose a filter for every row.
-
-    Source:
-        Portable Network Graphics, third edition, W3C 2025: sections 5, 9 (filter 2, "Up": less the row above) and 11.
-    """
-    height, width, _ = pixels.shape
-    values = pixels.reshape(height, 3 * width)
-    rows = np.full((height, 1 + 3 * width), 2, np.uint8)  # each begins with the number of its filter
-    rows[0, 1:] = values[0]
-    np.subtract(values[1:], values[:-1], out=rows[1:, 1:])
-    packer = zlib.compressobj(1, strategy=zlib.Z_RLE)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB
-    chunks = ((b"IHDR", header), (b"IDAT", packer.compress(rows) + packer.flush()), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
+    """Encode an RGB picture (H, W, 3) uint8; Huffman coding alone is the quickest, and not larger on photos."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_HUFFMAN_ONLY)
+    return buffer.getvalue()
 
 
 def jpeg(pixels: Pixels) -> bytes:

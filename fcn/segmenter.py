@@ -65,12 +65,13 @@ class Segmentation:
 
     Attributes:
         labels: (h, w) uint8 class indices.
-        confidence: (h, w) uint8, probability of that class (softmax of the upsampled scores), 0 to 255 for 0 to 1.
-        milliseconds: Time the upsampling took.
+        confidence: (h, w) uint8, probability of that class (softmax of the upsampled scores), 0 to 255 for 0 to 1;
+            None if it was not asked for.
+        milliseconds: Time the upsampling and the choice of classes took.
     """
 
     labels: Labels
-    confidence: np.ndarray
+    confidence: np.ndarray | None
     milliseconds: float
 
 
@@ -85,7 +86,6 @@ class Segmenter:
         outputs |= {f"features_{stride}": model.get_layer(name).output for stride, name in FEATURE_LAYERS.items()}
         self._network = _compiled(keras.Model(model.input, outputs))
         self._kernels = {stride: model.get_layer(f"upsample_{stride}").kernel for stride in STRIDES}
-        self._matrices = {stride: _block_matrix(self.kernel(stride), stride) for stride in STRIDES}
 
     @classmethod
     def load(cls, name: str) -> Segmenter:
@@ -114,13 +114,16 @@ class Segmenter:
         channels = {stride: numbers for stride, (numbers, _) in strongest.items()}
         return Scores(maps, features, channels, prepared.height, prepared.width, milliseconds)
 
-    def upsample(self, scores: Scores, stride: int = 32, upsampling: str = "transposed") -> Segmentation:
+    def upsample(
+        self, scores: Scores, stride: int = 32, upsampling: str = "transposed", confidence: bool = False
+    ) -> Segmentation:
         """Bring a score map to working size and choose the best class of each pixel.
 
         Args:
             scores: From `score` of the same model.
             stride: 32, 16 or 8.
             upsampling: "bilinear" or "transposed".
+            confidence: Work out how probable the best class is, too.
 
         Raises:
             ModelError: There is no such stride or upsampling.
@@ -134,16 +137,11 @@ class Segmenter:
             )
         start = time.perf_counter()
         coarse = ops.convert_to_tensor(scores.maps[stride][np.newaxis])  # (1, H32 / s, W32 / s, C)
-        if upsampling == "transposed":
-            full = _transposed_in_blocks(coarse[0], stride, self._matrices[stride])  # (h + 1, w + 1, s, s, C)
-        else:
-            full = UPSAMPLERS[upsampling](coarse, stride, self._kernels[stride])[0]  # (H32, W32, C)
-        # NumPy's argmax: Keras' own takes five times as long, to tell 0.0 from -0.0.
-        labels = _image(ops.convert_to_numpy(full).argmax(-1).astype(np.uint8), scores)
+        full = ops.convert_to_numpy(UPSAMPLERS[upsampling](coarse, stride, self._kernels[stride]))
+        full = full[0, : scores.height, : scores.width]  # (h, w, C)
+        labels = full.argmax(-1).astype(np.uint8)  # NumPy's: Keras' takes five times as long, to tell 0.0 from -0.0
         milliseconds = 1000 * (time.perf_counter() - start)
-        odds = ops.exp(full - ops.max(full, axis=-1, keepdims=True))  # of each class against the best
-        confidence = _image(ops.convert_to_numpy(ops.cast(255 / ops.sum(odds, axis=-1), "uint8")), scores)
-        return Segmentation(labels, confidence, milliseconds)
+        return Segmentation(labels, _best_probability(full) if confidence else None, milliseconds)
 
     def kernel(self, stride: int) -> np.ndarray:
         """Return the trained kernel of a transposed convolution.
@@ -164,45 +162,10 @@ class Segmenter:
         return np.asarray(ops.convert_to_numpy(self._kernels[stride]))
 
 
-def _block_matrix(kernel: np.ndarray, stride: int) -> np.ndarray:
-    """Arrange a kernel (2s, 2s, C, C) for `_transposed_in_blocks`: (4 C, s s C), four cells to the pixels between."""
-    halves = slice(stride, None), slice(None, stride)  # what a cell gives to the block after it and to its own
-    return np.concatenate(
-        [kernel[y, x].transpose(3, 0, 1, 2).reshape(kernel.shape[3], -1) for y in halves for x in halves]
-    )
-
-
-def _transposed_in_blocks(scores: Any, stride: int, matrix: np.ndarray) -> Any:
-    """Do what `upsampling.transposed` does in a third of the time, as one matrix product.
-
-    Cut at the centres of the cells, the large picture falls into blocks of s x s pixels, and the kernel of twice that
-    size carries just four cells into each.
-
-    Args:
-        scores: (h, w, C) float.
-        stride: s, factor of enlargement.
-        matrix: From `_block_matrix`.
-
-    Returns:
-        (h + 1, w + 1, s, s, C), for `_image` to put together; half of each outermost block lies outside the picture.
-    """
-    from keras import ops
-
-    padded = ops.pad(scores, ((1, 1), (1, 1), (0, 0)))
-    corners = [padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]]
-    four = ops.concatenate(corners, axis=-1)  # (h + 1, w + 1, 4 C)
-    rows, columns, channels = four.shape
-    blocks = ops.matmul(ops.reshape(four, (-1, channels)), matrix)
-    return ops.reshape(blocks, (rows, columns, stride, stride, channels // 4))
-
-
-def _image(values: np.ndarray, scores: Scores) -> np.ndarray:
-    """Crop (H32, W32) to the photo; put blocks (h + 1, w + 1, s, s) together first."""
-    if values.ndim == 4:
-        rows, columns, stride, _ = values.shape
-        half = stride // 2
-        values = values.swapaxes(1, 2).reshape(rows * stride, columns * stride)[half:-half, half:-half]
-    return np.ascontiguousarray(values[: scores.height, : scores.width])
+def _best_probability(scores: np.ndarray) -> np.ndarray:
+    """Softmax of the best class: (h, w, C) float32 -> (h, w) uint8, 0 to 255 for 0 to 1."""
+    odds = np.exp(scores - scores.max(-1, keepdims=True))  # of each class against the best
+    return (255 / odds.sum(-1)).astype(np.uint8)
 
 
 def _strongest(features: np.ndarray, count: int = 32) -> tuple[np.ndarray, np.ndarray]:

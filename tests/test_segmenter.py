@@ -69,7 +69,7 @@ def test_confidence_is_the_probability_of_the_label(segmenter: Segmenter, scores
     assert scores.confidence(stride) == pytest.approx(chances.max(-1).mean(), abs=1e-4)
     zoomed = zoom(scores.maps[stride], (stride, stride, 1), order=1, mode="nearest", grid_mode=True)
     best = softmax(zoomed.astype(np.float64), axis=-1).max(-1)[: scores.height, : scores.width]
-    found = segmenter.upsample(scores, stride, "bilinear").confidence
+    found = segmenter.upsample(scores, stride, "bilinear", confidence=True).confidence
     assert found.dtype == np.uint8 and found.shape == best.shape
     assert np.abs(found - 255 * best).max() <= 1.1
 

@@ -78,7 +78,7 @@ def payload(
         pixels: (h, w, 3) uint8, the photo at working size.
         card: The model's card.
         scores: Its score maps.
-        both: Labels and confidence by upsampling.
+        both: Labels by upsampling, with confidence.
         stride: Of the score map shown.
         upsampling: The one whose labels are shown and read out.
         view: How the pictures are looked at.
@@ -90,6 +90,7 @@ def payload(
     rows, columns, _ = cells.shape
     features = scores.features[stride][:rows, :columns]  # (rows, columns, K)
     found = both[upsampling]
+    assert found.confidence is not None  # the page asks for it
     shares = render.class_shares(found.labels, card.classes)
     return {
         "key": key,

@@ -41,7 +41,7 @@ def scores(model: str, photo: str, longest: int, _pixels: Pixels) -> Scores:
 @st.cache_data(show_spinner=False, max_entries=256)
 def segmentation(model: str, photo: str, longest: int, stride: int, upsampling: str, _scores: Scores) -> Segmentation:
     """Labels from one upsampling of a photo's score map; arguments as for `scores`."""
-    return segmenter(model).upsample(_scores, stride, upsampling)
+    return segmenter(model).upsample(_scores, stride, upsampling, confidence=True)
 
 
 def own_size_labels(data: bytes | None, name: str, labels: Labels, pixels: Pixels) -> tuple[Pixels, Labels]:
