@@ -72,17 +72,17 @@ RECIPES = {
         title="Street scenes",
         classes=tuple(kind.name.lower() for kind in Street),
         palette=(
-            (136, 204, 238),  # sky
-            (136, 34, 85),  # building
-            (230, 230, 230),  # pole
-            (85, 85, 102),  # road
-            (221, 204, 119),  # pavement
-            (17, 119, 51),  # tree
-            (255, 221, 0),  # sign
-            (153, 102, 51),  # fence
-            (51, 102, 221),  # car
-            (238, 119, 51),  # pedestrian
-            (204, 102, 187),  # bicyclist
+            (127, 218, 255),  # sky
+            (104, 0, 101),  # building
+            (225, 255, 240),  # pole
+            (110, 136, 122),  # road
+            (255, 170, 119),  # pavement
+            (37, 67, 46),  # tree
+            (255, 229, 0),  # sign
+            (137, 105, 52),  # fence
+            (60, 53, 255),  # car
+            (255, 111, 29),  # pedestrian
+            (203, 56, 203),  # bicyclist
         ),
         references=(
             IMAGENET,
@@ -113,13 +113,13 @@ RECIPES = {
         title="People & animals",
         classes=("background", "person", "cat", "dog", "horse", "cow", "sheep"),
         palette=(
-            (68, 68, 68),  # background
-            (230, 159, 0),  # person
-            (86, 180, 233),  # cat
-            (0, 158, 115),  # dog
-            (240, 228, 66),  # horse
-            (0, 90, 200),  # cow
-            (204, 121, 167),  # sheep
+            (50, 41, 42),  # background
+            (183, 156, 0),  # person
+            (44, 211, 255),  # cat
+            (0, 135, 69),  # dog
+            (248, 255, 29),  # horse
+            (0, 33, 204),  # cow
+            (190, 69, 146),  # sheep
         ),
         references=(
             IMAGENET,
