@@ -365,3 +365,8 @@ def test_downloaded_labels_are_those_of_the_picture(visit: Visit) -> None:
     visit.upload(encoded(photo(200, 150)), "own.png")
     labels = np.asarray(Image.open(io.BytesIO(visit.downloads["own.labels.png"]())))
     assert np.array_equal(labels, visit.shown().labels)
+
+
+def test_a_file_name_that_looks_like_markdown_is_shown_as_it_is(visit: Visit) -> None:
+    visit.upload(b"no image", "[here](http://a.b) *x*.png")
+    assert r"\[here\]\(http\://a.b\) \*x\*.png" in visit.errors()[0]

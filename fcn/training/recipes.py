@@ -128,7 +128,6 @@ RECIPES = {
         ),
         phases=(
             Phase(epochs=5, crop=(224, 224), rate=1.5e-3, scale=(0.5, 1.1), backbone=0.1, weighted=False),
-            Phase(epochs=1, crop=(320, 320), rate=7e-4, scale=(0.7, 1.2), backbone=0.1, weighted=False),
             Phase(epochs=1, crop=(256, 256), rate=2e-3, scale=(0.7, 1.2), trains="upsampling", weighted=False),
         ),
         validation_size=(384, 384),

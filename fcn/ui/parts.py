@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import streamlit as st
 from PIL import Image
@@ -35,6 +37,11 @@ def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
+
+
+def complain(sentence: str) -> None:
+    """Show what is wrong, as it is: a file name in it may look like Markdown."""
+    st.error(re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", sentence), icon=":material/error:")
 
 
 def unsuited(card: zoo.Card, scores: Scores) -> str | None:

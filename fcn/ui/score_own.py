@@ -10,6 +10,7 @@ from fcn.errors import FcnError
 from fcn.images import IGNORE_LABEL, Labels, labels_to_own_size
 from fcn.masks import read_mask
 from fcn.metrics import Tally
+from fcn.ui import parts
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.source import Source
 
@@ -62,5 +63,5 @@ def uploaded_mask(card: zoo.Card, chosen: Source) -> Labels | None:
         try:
             return read_mask(file.getvalue(), card.classes, card.palette, chosen.photo.size)
         except FcnError as error:
-            st.error(str(error), icon=":material/error:")
+            parts.complain(str(error))
             return None

@@ -45,11 +45,11 @@ def show() -> None:
     card = work.card(settings.model)
     chosen = source.current(settings.model)
     if sentence := source.refused():
-        st.error(f"{sentence} The last photo stays.", icon=":material/error:")
+        parts.complain(f"{sentence} The last photo stays.")
     try:
         result = compute(settings, chosen)
     except FcnError as error:
-        st.error(str(error), icon=":material/error:")
+        parts.complain(str(error))
         st.stop()
     labels = result.both[settings.upsampling].labels
     pictures(settings, chosen, card, result)
