@@ -123,7 +123,7 @@ def suiting(segmenter: Segmenter, samples: Any) -> dict[str, float]:
 
     Returns:
         "confidence": what 98 % of the photos exceed, 0 to 1. "background": the share of cells, 0 to 1, that 98 % of
-        them stay below; 1 for a model without that class.
+        them stay below, and at most 0.99: all background is never right; 1 for a model without that class.
     """
     confidence, background = [], []
     for pixels, _ in samples:
@@ -134,7 +134,7 @@ def suiting(segmenter: Segmenter, samples: Any) -> dict[str, float]:
     no_background = "background" not in segmenter.card.classes
     return {
         "confidence": round(float(np.percentile(confidence, 2)), 3),
-        "background": 1.0 if no_background else round(float(np.percentile(background, 98)), 3),
+        "background": 1.0 if no_background else round(min(0.99, float(np.percentile(background, 98))), 3),
     }
 
 

@@ -55,7 +55,7 @@ def unsuited(card: zoo.Card, scores: Scores) -> str | None:
     confidence = scores.confidence(32)
     if "background" in card.classes:
         background = float((scores.coarse_labels(32) == card.classes.index("background")).mean())
-        if background > limits["background"]:
+        if background >= limits["background"]:
             return f"{said(background)} of the cells show none of its classes."
     if confidence < limits["confidence"]:
         return f"The network is unsure: it gives its best class {confidence:.0%} on average."
