@@ -41,6 +41,9 @@ class Result:
 def show() -> None:
     """Draw the page."""
     st.markdown("#### From coarse cells to a class for every pixel")
+    st.markdown(
+        "The network names one class for each block of pixels. Upsampling turns blocks into pixels: choose how."
+    )
     settings = choose()
     card = work.card(settings.model)
     chosen = source.current(settings.model)
@@ -90,8 +93,18 @@ def choose() -> Settings:
             bind="query-params",
             persist_state="session",
         )
-        with st.popover("View", icon=":material/tune:"):
-            view = choose_view(model)
+        right = st.segmented_control(
+            "Right picture",
+            list(viewer.RIGHT),
+            format_func=viewer.RIGHT.__getitem__,
+            default="overlay",
+            required=True,
+            key="view",
+            bind="query-params",
+            persist_state="session",
+        )
+        with st.popover("More", icon=":material/tune:"):
+            view = choose_view(model, right or "overlay")
             longest = st.select_slider(
                 "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
                 persist_state="session",
@@ -100,8 +113,8 @@ def choose() -> Settings:
     return Settings(model, stride or STRIDES[0], upsampling or "transposed", longest, view)
 
 
-def choose_view(model: str) -> viewer.View:
-    """Draw the choices of what the two right pictures show."""
+def choose_view(model: str, right: str) -> viewer.View:
+    """Draw the choices of what the cells show, and how strong the colours are; `right` is chosen already."""
     left = st.segmented_control(
         "Middle picture",
         list(viewer.LEFT),
@@ -120,20 +133,10 @@ def choose_view(model: str) -> viewer.View:
     if left == "channel":
         channel = st.slider("Feature map, strongest first", 1, 32, 1, key="channel", bind="query-params",
                             persist_state="session") - 1  # fmt: skip
-    right = st.segmented_control(
-        "Right picture",
-        list(viewer.RIGHT),
-        format_func=viewer.RIGHT.__getitem__,
-        default="overlay",
-        required=True,
-        key="view",
-        bind="query-params",
-        persist_state="session",
-    )
     opacity = st.slider(
         "Opacity of the colours, percent", 0, 100, 65, 5, key="opacity", bind="query-params", persist_state="session"
     )
-    return viewer.View(left or "class", right or "overlay", target, channel, opacity / 100)
+    return viewer.View(left or "class", right, target, channel, opacity / 100)
 
 
 def compute(settings: Settings, chosen: Source) -> Result:
@@ -174,7 +177,7 @@ def left_title(view: viewer.View, card: zoo.Card, scores: Scores, stride: int) -
     if view.left == "score":
         return f"score of {card.classes[view.target]}"
     if view.left == "channel":
-        return f"feature map {scores.channels[stride][view.channel]}"
+        return f"feature map {view.channel + 1} by strength (channel {scores.channels[stride][view.channel]})"
     return {"class": "best class", "features": "the 16 strongest feature maps"}[view.left]
 
 
@@ -209,23 +212,28 @@ def lesson(card: zoo.Card) -> str:
     """What the upsampling matters at each stride, in this model's own figures."""
     fine, coarse, trained = card.scores(8, "bilinear"), card.scores(32, "bilinear"), card.scores(32, "transposed")
     return (
-        f"**Bilinear is good enough at x8 and poor at x32:** edges (boundary F1) {fine['boundary_f1']:.1f} against "
-        f"{coarse['boundary_f1']:.1f}, mIoU {fine['miou']:.1f} against {coarse['miou']:.1f}. "
-        f"At x32 the trained transposed convolution reaches {trained['boundary_f1']:.1f} and {trained['miou']:.1f}: "
-        f"finer cells help more than a trained kernel. Measured on {card.validation['images']} photos."
+        f"**Finer cells matter more than the kind of upsampling.** Bilinear is good enough at x8 and poor at x32: "
+        f"edges (boundary F1) {fine['boundary_f1']:.1f} against {coarse['boundary_f1']:.1f}, overlap (mIoU) "
+        f"{fine['miou']:.1f} against {coarse['miou']:.1f}. The trained transposed convolution brings x32 to "
+        f"{trained['boundary_f1']:.1f} and {trained['miou']:.1f}. Mean of {card.validation['images']} photos, percent."
     )
 
 
 def suits(card: zoo.Card, scores: Scores) -> None:
     """Say so when the photo is not what the model was trained for, and offer the other model."""
     reason = parts.unsuited(card, scores)
-    others = [name for name in zoo.names() if name != card.name]
-    if reason is None or not others:
+    if reason is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.info(f"{reason} The model {card.title} may not suit this photo.", icon=":material/info:")
-        other = others[0]
-        st.button(f"Try {work.card(other).title}", on_click=lambda: st.session_state.update(model=other))
+        st.info(f"{reason} It knows only: {', '.join(card.classes)}.", icon=":material/info:")
+        for other in zoo.names():
+            if other != card.name:
+                st.button(f"Try {work.card(other).title}", on_click=use_model, args=(other,), key=f"try-{other}")
+
+
+def use_model(name: str) -> None:
+    """Show the same photo with another model."""
+    st.session_state.model = name
 
 
 def downloads(chosen: Source, card: zoo.Card, labels: Labels, settings: Settings) -> None:
@@ -242,6 +250,6 @@ def downloads(chosen: Source, card: zoo.Card, labels: Labels, settings: Settings
         return render.png(render.overlay(*own_size(), card.palette, opacity))
 
     with st.container(horizontal=True):
-        st.download_button("Labels PNG", labels_file, f"{stem}.labels.png", "image/png", on_click="ignore")
+        st.download_button("Download labels (PNG)", labels_file, f"{stem}.labels.png", "image/png", on_click="ignore")
         overlay = partial(overlay_file, settings.view.opacity)
-        st.download_button("Overlay PNG", overlay, f"{stem}.overlay.png", "image/png", on_click="ignore")
+        st.download_button("Download overlay (PNG)", overlay, f"{stem}.overlay.png", "image/png", on_click="ignore")

@@ -43,7 +43,10 @@ def current(model: str) -> Source:
     if own is not None and st.session_state.get("sample") is None:
         return own
     name = st.session_state.get("sample") or st.query_params.get("sample")
-    sample = gallery.get(name or "") or next(iter(gallery.values()))
+    if name not in gallery:  # none, another model's, or a made-up one
+        name = next(iter(gallery))
+        st.query_params.pop("sample", None)
+    sample = gallery[name]
     photo, truth = sample.read()
     return Source(sample.name, sample.alt, sample.credit, photo, truth=truth)
 

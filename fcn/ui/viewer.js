@@ -27,7 +27,7 @@ class Viewer {
     this.wipe.addEventListener("input", () => this.draw());
     const buttons = root.querySelectorAll(".zoom button");
     [1.5, 1 / 1.5, 0].forEach((factor, index) =>
-      buttons[index].addEventListener("click", () => this.zoom(factor, this.data.width / 2, this.data.height / 2)));
+      buttons[index].addEventListener("click", () => this.zoom(factor, ...(this.spot ?? this.toPhoto(0.5, 0.5)))));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(root);
   }
@@ -45,9 +45,15 @@ class Viewer {
     if (turn !== this.turn) return; // newer data has come meanwhile
     const fresh = this.data?.key !== data.key;
     Object.assign(this, { data, photo, labels: { bilinear, transposed }, confidence, probabilities, features });
-    if (fresh) this.spot = null;
-    if (fresh) this.view = { scale: 1, x: 0, y: 0 };
-    this.panels.forEach((canvas) => (canvas.style.aspectRatio = `${data.width} / ${data.height}`));
+    if (fresh) {
+      this.spot = null;
+      this.view = { scale: 1, x: 0, y: 0 };
+      this.hidden.clear();
+    }
+    this.panels.forEach((canvas) => {
+      canvas.style.aspectRatio = `${data.width} / ${data.height}`;
+      canvas.style.width = `min(100%, calc(75vh * ${data.width / data.height}))`; // a tall photo stays on the screen
+    });
     ["photo", "score", "segmentation"].forEach((name, index) => {
       this.panels[index].setAttribute("aria-label", data.alt[name]);
       this.root.querySelectorAll("figcaption")[index].innerHTML = "";
@@ -112,7 +118,10 @@ class Viewer {
     const step = event.shiftKey ? stride : 1;
     const [x, y] = this.spot ?? [width >> 1, height >> 1];
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    if (moves[event.key]) this.inspect(x + moves[event.key][0], y + moves[event.key][1]);
+    if (moves[event.key]) {
+      this.inspect(x + moves[event.key][0], y + moves[event.key][1]);
+      this.follow();
+    }
     else if (event.key === "+") this.zoom(1.5, x, y);
     else if (event.key === "-") this.zoom(1 / 1.5, x, y);
     else if (event.key === "0") this.zoom(0);
@@ -156,6 +165,14 @@ class Viewer {
     this.view.y = Math.min(height - height / scale, Math.max(0, y));
     this.panels.forEach((canvas) => canvas.classList.toggle("zoomed", scale > 1));
     this.draw();
+  }
+
+  // Keep the pixel that is read in sight while it is moved by keys.
+  follow() {
+    const { scale, x, y } = this.view;
+    const [wide, high] = [this.data.width / scale, this.data.height / scale];
+    this.move(Math.min(this.spot[0], Math.max(x, this.spot[0] + 1 - wide)),
+      Math.min(this.spot[1], Math.max(y, this.spot[1] + 1 - high)));
   }
 
   inspect(x, y) {
