@@ -43,7 +43,7 @@ def test_upper_bound_falls_with_the_factor_and_ignores_what_is_to_be_ignored() -
     assert whole[0] == {"factor": 2, "nearest": None, "bilinear": None}
 
 
-def test_limits_of_what_suits_leave_one_photo_in_25_outside() -> None:
+def test_limits_of_what_suits_leave_six_photos_in_a_hundred_outside() -> None:
     class Fake:
         card = type("Card", (), {"classes": ("background", "cat")})
 
@@ -54,7 +54,7 @@ def test_limits_of_what_suits_leave_one_photo_in_25_outside() -> None:
             return type("Scores", (), {"confidence": lambda _, s: value, "coarse_labels": lambda _, s: cells})()
 
     photos = [(np.full((2, 2), share), None) for share in np.linspace(0, 1, 101)]
-    assert command.suiting(Fake(), photos) == {"confidence": 0.04, "background": 0.99}  # type: ignore[arg-type]
+    assert command.suiting(Fake(), photos) == {"confidence": 0.06, "background": 0.9}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", zoo.names())

@@ -14,6 +14,8 @@ from fcn import zoo
 from fcn.errors import DataError
 from fcn.training.recipes import RECIPES, Recipe
 
+UNUSUAL = 6  # percent of a model's own validation photos that the page may call unsuited
+
 if TYPE_CHECKING:
     from fcn.segmenter import Segmenter
 
@@ -98,7 +100,7 @@ def measured(model: Any, card: zoo.Card, folder: Path | None, quick: bool = Fals
 
     Returns:
         "data" and "images", what was measured on; "results", as `evaluate` returns them; "upper_bound", as
-        `upper_bound` returns it; "suits", limits that only one in 25 of these photos exceeds; and for models that
+        `upper_bound` returns it; "suits", limits that UNUSUAL percent of these photos exceed; and for models that
         were trained on synthetic scenes too, "scenes", the results on scenes of unseen seeds.
     """
     from fcn.evaluation import evaluate, upper_bound
@@ -123,8 +125,9 @@ def suiting(segmenter: Segmenter, samples: Any) -> dict[str, float]:
     """How sure the model is of photos like those it knows, and how much background they show.
 
     Returns:
-        "confidence": what 96 % of the photos exceed, 0 to 1. "background": the share of cells, 0 to 1, that 96 % of
-        them stay below, and at most 0.99: all background is never right; 1 for a model without that class.
+        "confidence": what all but UNUSUAL percent of the photos exceed, 0 to 1. "background": the share of cells,
+        0 to 1, that all but UNUSUAL percent stay below, and at most 0.99: all background is never right; 1 for a
+        model without that class.
     """
     confidence, background = [], []
     for pixels, _ in samples:
@@ -134,8 +137,8 @@ def suiting(segmenter: Segmenter, samples: Any) -> dict[str, float]:
         background.append(float(np.take(is_background, scores.coarse_labels(32)).mean()))
     no_background = "background" not in segmenter.card.classes
     return {
-        "confidence": round(float(np.percentile(confidence, 4)), 3),
-        "background": 1.0 if no_background else round(min(0.99, float(np.percentile(background, 96))), 3),
+        "confidence": round(float(np.percentile(confidence, UNUSUAL)), 3),
+        "background": 1.0 if no_background else round(min(0.99, float(np.percentile(background, 100 - UNUSUAL))), 3),
     }
 
 
