@@ -89,13 +89,15 @@ class Segmenter:
 
     @classmethod
     def load(cls, name: str) -> Segmenter:
-        """Load a model of the zoo by name.
+        """Load a model of the zoo by name, ready to run: its graph is traced here and not with the first photo.
 
         Raises:
             ModelError: As for `zoo.read_card` and `zoo.load`.
         """
         card = zoo.read_card(name)
-        return cls(zoo.load(card), card)
+        segmenter = cls(zoo.load(card), card)
+        segmenter._network(np.zeros((1, STRIDES[0], STRIDES[0], 3), np.float32))
+        return segmenter
 
     def score(self, pixels: Pixels, longest: int = 480) -> Scores:
         """Run the network on a photo.

@@ -260,3 +260,15 @@ def test_phone_has_no_sideways_scrolling(phone: Page, address: str) -> None:
     assert not too_wide
     rights = phone.locator(".viewer canvas").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
     assert max(rights) <= 390
+
+
+def test_model_and_network_are_switched_and_kept_in_the_link(page: Page) -> None:
+    opened(page, "/")
+    page.locator(".st-key-model").get_by_text("People & animals", exact=True).click()
+    expect(page.locator(".viewer .legend")).to_contain_text("person", timeout=PATIENCE * 1000)
+    page.locator(".st-key-stride").get_by_text("FCN-8s", exact=True).click()
+    expect(page.locator(".viewer figcaption").nth(1)).to_contain_text("8 x 8 pixels", timeout=PATIENCE * 1000)
+    page.wait_for_url("**stride=FCN-8s**")
+    opened(page, "/?" + page.url.split("?", 1)[1])
+    expect(page.locator(".viewer .legend")).to_contain_text("person")
+    expect(page.locator(".viewer figcaption").nth(1)).to_contain_text("8 x 8 pixels")

@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from fcn import zoo
 from fcn.segmenter import Segmenter
+from fcn.ui.samples import samples
 
 APP = Path(__file__).parents[1] / "app.py"
 CARD = zoo.read_card(zoo.names()[0])
@@ -370,3 +371,22 @@ def test_downloaded_labels_are_those_of_the_picture(visit: Visit) -> None:
 def test_a_file_name_that_looks_like_markdown_is_shown_as_it_is(visit: Visit) -> None:
     visit.upload(b"no image", "[here](http://a.b) *x*.png")
     assert r"\[here\]\(http\://a.b\) \*x\*.png" in visit.errors()[0]
+
+
+def test_each_model_has_its_own_samples_and_classes(visit: Visit) -> None:
+    for name in zoo.names():
+        visit.app.button_group(key="model").set_value(name)
+        visit.run()
+        shown = visit.shown()
+        assert shown.data["classes"] == list(zoo.read_card(name).classes)
+        assert {f"choose-{sample}" for sample in samples(name)} <= {button.key for button in visit.app.button}
+
+
+def test_a_photo_that_does_not_suit_is_told_and_the_other_model_offered(visit: Visit) -> None:
+    photo = next(iter(samples("people_animals").values())).read()[0].pixels
+    visit.upload(encoded(Image.fromarray(photo)))
+    assert any("It knows only: sky" in info.value for info in visit.app.info)
+    visit.app.button(key="try-people_animals").click()
+    visit.run()
+    assert visit.shown().data["classes"][1] == "person"
+    assert not visit.app.info

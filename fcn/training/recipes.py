@@ -132,5 +132,12 @@ RECIPES = {
         ),
         validation_size=(384, 384),
         average=0.998,
+        notes=(
+            "mIoU on every sixth validation photo after epochs 1 to 5, transposed: stride 32 57.9, 65.2, 68.0, 69.0, "
+            "69.6; stride 16 63.7, 69.7, 72.4, 73.3, 73.8; stride 8 62.8, 69.3, 72.4, 73.4, 74.1. Still rising.",
+            "A backbone rate ten times lower, ImageNet's early layers and batch norm kept, no class weights. A trial "
+            "with one rate for all had 49.8 and 46.7 at strides 32 and 8 after two epochs.",
+            "Kernels trained anew on every pixel of one epoch: 69.4 at stride 32 there, bilinear 69.2.",
+        ),
     ),
 }

@@ -85,16 +85,16 @@ def scoreboard(card: zoo.Card) -> None:
 def cost(card: zoo.Card) -> None:
     """Parameters, and milliseconds measured on this machine."""
     st.markdown("**What it costs**")
-    network, ways = measured_milliseconds(card.name)
+    size, network, ways = measured_milliseconds(card.name)
     st.metric("Parameters", f"{card.parameters / 1e6:.1f} million")
-    st.metric("Network on this machine, 480 x 360", f"{network:.0f} ms")
+    st.metric(f"Network on this machine, {size}", f"{network:.0f} ms")
     parts_said = ", ".join(f"{parts.UPSAMPLING_TITLES[way].lower()} {value:.0f} ms" for way, value in ways.items())
     st.caption(f"Upsampling x32: {parts_said}. Median of five runs.")
 
 
 @st.cache_data(show_spinner="Measuring")
-def measured_milliseconds(model: str) -> tuple[float, dict[str, float]]:
-    """Median time of the network and of each upsampling at stride 32, on the first sample."""
+def measured_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
+    """Size of the first sample at work, and median time of the network and of each upsampling at stride 32 on it."""
     segmenter = work.segmenter(model)
     photo, _ = next(iter(samples(model).values())).read()
     scores = segmenter.score(photo.pixels)
@@ -103,7 +103,7 @@ def measured_milliseconds(model: str) -> tuple[float, dict[str, float]]:
         way: statistics.median(segmenter.upsample(scores, 32, way).milliseconds for _ in range(5))
         for way in parts.UPSAMPLING_TITLES
     }
-    return network, ways
+    return f"{scores.width} x {scores.height}", network, ways
 
 
 def class_bars(card: zoo.Card) -> None:
