@@ -1,4 +1,4 @@
-"""A choice among a few values, as the pages of explanations draw it."""
+"""A choice among a few values, drawn alike on every page."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from fcn import render, zoo
 from fcn.images import Labels, Pixels
 from fcn.segmenter import Scores
 from fcn.ui import work
+from fcn.ui.choices import pick
 
 UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convolution"}
 
@@ -19,17 +20,7 @@ UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convoluti
 def model_switch() -> str:
     """Draw the choice of model; it is kept in the link and from page to page."""
     models = {name: work.card(name).title for name in zoo.names()}
-    model = st.segmented_control(
-        "Model",
-        list(models),
-        format_func=models.__getitem__,
-        default=next(iter(models)),
-        required=True,
-        key="model",
-        bind="query-params",
-        persist_state="session",
-    )
-    return model or next(iter(models))  # a link such as ?model= empties the choice, although it is required
+    return pick("Model", list(models), next(iter(models)), "model", models.__getitem__)
 
 
 def at_size(pixels: Pixels, height: int, width: int) -> Pixels:

@@ -13,6 +13,7 @@ from fcn.images import Labels, Pixels
 from fcn.network import STRIDES
 from fcn.segmenter import Scores, Segmentation
 from fcn.ui import parts, score_own, source, viewer, work
+from fcn.ui.choices import pick
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.source import Source
 
@@ -73,58 +74,23 @@ def choose() -> Settings:
     """Draw the controls. Each is kept in the link."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="controls"):
         model = parts.model_switch()
-        stride = st.segmented_control(
-            "Network",
-            STRIDES,
-            format_func=lambda stride: f"FCN-{stride}s",
-            default=STRIDES[0],
-            required=True,
-            key="stride",
-            bind="query-params",
-            persist_state="session",
+        stride = pick("Network", STRIDES, STRIDES[0], "stride", lambda stride: f"FCN-{stride}s")
+        upsampling = pick(
+            "Upsampling", list(UPSAMPLING_TITLES), "transposed", "upsampling", UPSAMPLING_TITLES.__getitem__
         )
-        upsampling = st.segmented_control(
-            "Upsampling",
-            list(UPSAMPLING_TITLES),
-            format_func=UPSAMPLING_TITLES.__getitem__,
-            default="transposed",
-            required=True,
-            key="upsampling",
-            bind="query-params",
-            persist_state="session",
-        )
-        right = st.segmented_control(
-            "Right picture",
-            list(viewer.RIGHT),
-            format_func=viewer.RIGHT.__getitem__,
-            default="overlay",
-            required=True,
-            key="view",
-            bind="query-params",
-            persist_state="session",
-        )
+        right = pick("Right picture", list(viewer.RIGHT), "overlay", "view", viewer.RIGHT.__getitem__)
         with st.popover("More", icon=":material/tune:"):
-            view = choose_view(model, right or "overlay")
+            view = choose_view(model, right)
             longest = st.select_slider(
                 "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
                 persist_state="session",
             )  # fmt: skip
-    # A link such as ?stride= empties a choice, although it is required.
-    return Settings(model, stride or STRIDES[0], upsampling or "transposed", longest, view)
+    return Settings(model, stride, upsampling, longest, view)
 
 
 def choose_view(model: str, right: str) -> viewer.View:
     """Draw the choices of what the cells show, and how strong the colours are; `right` is chosen already."""
-    left = st.segmented_control(
-        "Middle picture",
-        list(viewer.LEFT),
-        format_func=viewer.LEFT.__getitem__,
-        default="class",
-        required=True,
-        key="cells",
-        bind="query-params",
-        persist_state="session",
-    )
+    left = pick("Middle picture", list(viewer.LEFT), "class", "cells", viewer.LEFT.__getitem__)
     target, channel = 0, 0
     classes = work.card(model).classes
     if left == "score":
@@ -136,7 +102,7 @@ def choose_view(model: str, right: str) -> viewer.View:
     opacity = st.slider(
         "Opacity of the colours, percent", 0, 100, 65, 5, key="opacity", bind="query-params", persist_state="session"
     )
-    return viewer.View(left or "class", right, target, channel, opacity / 100)
+    return viewer.View(left, right, target, channel, opacity / 100)
 
 
 def compute(settings: Settings, chosen: Source) -> Result:
