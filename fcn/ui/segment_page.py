@@ -72,7 +72,7 @@ def show() -> None:
 
 def choose() -> Settings:
     """Draw the controls. Each is kept in the link."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="controls"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
         model = parts.model_switch()
         stride = pick("Network", STRIDES, STRIDES[0], "stride", lambda stride: f"FCN-{stride}s")
         upsampling = pick(
