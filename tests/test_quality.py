@@ -71,6 +71,7 @@ def test_the_quality_page_shows_the_figures_of_the_card(name: str) -> None:
     assert shown["Pixel accuracy"].tolist() == [row["pixel_accuracy"] for row in rows]
     gain = card.scores(32, "transposed")["boundary_f1"] - card.scores(32, "bilinear")["boundary_f1"]
     assert f"{gain:+.1f}" in words(app)
+    assert all(line in words(app) for line in (*card.references, *card.notes))
     assert f"{card.parameters / 1e6:.1f} million" in [metric.value for metric in app.metric]
     bars, curves = (json.loads(chart.proto.spec)["data"] for chart in app.get("plotly_chart"))
     assert bars[0]["name"] == "FCN-32s"

@@ -35,6 +35,7 @@ def show() -> None:
     upper_bound(card, published["upper_bound"])
     beside(card, published[model])
     failures(card)
+    training(card)
 
 
 @st.cache_data
@@ -195,3 +196,9 @@ def failures(card: zoo.Card) -> None:
             st.image(render.jpeg(picture), width="stretch", alt=entry["why"])
             st.caption(entry["why"])
     st.markdown("What the data does not contain: " + told["not_in_the_data"])
+
+
+def training(card: zoo.Card) -> None:
+    """What the weights have seen, and what was tried on the way."""
+    with st.expander(f"How it was trained ({card.date}), and what was tried"):
+        st.markdown("\n".join(f"- {line}" for line in (*card.references, *card.notes)))
