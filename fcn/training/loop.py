@@ -17,6 +17,7 @@ from fcn.metrics import confusion_matrix, mean_iou
 from fcn.network import STRIDES, build
 from fcn.training.backbone_weights import load_imagenet
 from fcn.training.dataset import (
+    SCENES,
     TRAINING_SEED,
     VALIDATION_SEED,
     Batches,
@@ -71,7 +72,7 @@ def train(
 
 def _samples(data: Path | None, classes: int, quick: bool) -> tuple[Any, Any]:
     if data is None:
-        return SceneFolder(TRAINING_SEED, 16 if quick else 320), SceneFolder(VALIDATION_SEED, 4 if quick else 50)
+        return SceneFolder(TRAINING_SEED, 16 if quick else SCENES), SceneFolder(VALIDATION_SEED, 4 if quick else 50)
     training, validation = (find_pairs(data / part) for part in ("train", "val"))
     step = max(1, len(validation) // (4 if quick else VALIDATION_PHOTOS))
     training = training[:16] if quick else training
@@ -178,7 +179,6 @@ class Progress(keras.callbacks.SwapEMAWeights):
         super().__init__()
         self.network, self.validation, self.recipe = model, validation, recipe
         self.title, self.say, self.left = title, say, left
-        self.history: list[dict[str, float]] = []
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.start: float | None = None

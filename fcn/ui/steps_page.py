@@ -18,7 +18,7 @@ def show() -> None:
     try:
         photo = shrinking.subject(model, source.current(model))
     except FcnError as error:
-        st.error(str(error), icon=":material/error:")
+        parts.complain(str(error))
         st.stop()
     kernels.trained(model)
     shrinking.why_not_bilinear(photo)
