@@ -129,16 +129,13 @@ def shrunk_and_enlarged_nearest(labels: Labels, factor: int, classes: int) -> La
 
 def shrunk_and_enlarged_bilinear(labels: Labels, factor: int, classes: int) -> Labels:
     """Share of each class in each cell, enlarged bilinearly, best class: (H, W) uint8 -> (H, W) uint8."""
-    from keras import ops
-
     padded = _padded(labels, factor)
     rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
     shares = np.stack(
         [(padded == index).reshape(rows, factor, columns, factor).mean((1, 3)) for index in range(classes)], axis=-1
     )
-    full = bilinear(ops.convert_to_tensor(shares[np.newaxis].astype(np.float32)), factor)  # (1, H, W, C)
-    best = ops.convert_to_numpy(ops.argmax(full, axis=-1))[0, : labels.shape[0], : labels.shape[1]]
-    return best.astype(np.uint8)
+    full = bilinear(shares.astype(np.float32), factor)[: labels.shape[0], : labels.shape[1]]  # (H, W, C)
+    return full.argmax(-1).astype(np.uint8)
 
 
 def _padded(labels: Labels, factor: int) -> Labels:

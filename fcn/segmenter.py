@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fcn import zoo
+from fcn import engines, zoo
+from fcn.engines import Engine
 from fcn.errors import ModelError
 from fcn.images import Labels, Pixels, network_input
-from fcn.network import FEATURE_LAYERS, STRIDES
+from fcn.network import STRIDES
 from fcn.upsampling import UPSAMPLERS
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,26 +74,23 @@ class Segmentation:
 class Segmenter:
     """A loaded model. It keeps no state between photos, so threads may share it."""
 
-    def __init__(self, model: keras.Model, card: zoo.Card):
-        import keras
-
+    def __init__(self, engine: Engine, card: zoo.Card):
         self.card = card
-        outputs = {f"scores_{stride}": model.output[f"scores_{stride}"] for stride in STRIDES}
-        outputs |= {f"features_{stride}": model.get_layer(name).output for stride, name in FEATURE_LAYERS.items()}
-        self._network = _compiled(keras.Model(model.input, outputs))
-        self._kernels = {stride: model.get_layer(f"upsample_{stride}").kernel for stride in STRIDES}
+        self.engine = engine
 
     @classmethod
-    def load(cls, name: str) -> Segmenter:
-        """Load a model of the zoo by name, ready to run: its graph is traced here and not with the first photo.
+    def load(cls, name: str, engine: str | None = None) -> Segmenter:
+        """Load a model of the zoo by name, ready to run.
+
+        Args:
+            name: Of the model.
+            engine: "litert" or "keras"; default: LiteRT where it can be had.
 
         Raises:
-            ModelError: As for `zoo.read_card` and `zoo.load`.
+            ModelError: As for `zoo.read_card` and `engines.load`.
         """
         card = zoo.read_card(name)
-        segmenter = cls(zoo.load(card), card)
-        segmenter._network(np.zeros((1, STRIDES[0], STRIDES[0], 3), np.float32))
-        return segmenter
+        return cls(engines.load(card, engine), card)
 
     def score(self, pixels: Pixels, longest: int = 480) -> Scores:
         """Run the network on a photo.
@@ -108,10 +101,10 @@ class Segmenter:
         """
         prepared = network_input(pixels, longest)
         start = time.perf_counter()
-        outputs = self._network(prepared.array)
-        maps = {stride: np.asarray(outputs[f"scores_{stride}"])[0] for stride in STRIDES}
+        outputs = self.engine.run(prepared.array)
         milliseconds = 1000 * (time.perf_counter() - start)
-        strongest = {stride: _strongest(np.asarray(outputs[f"features_{stride}"])[0]) for stride in STRIDES}
+        maps = {stride: outputs[f"scores_{stride}"] for stride in STRIDES}
+        strongest = {stride: _strongest(outputs[f"features_{stride}"]) for stride in STRIDES}
         features = {stride: maps_ for stride, (_, maps_) in strongest.items()}
         channels = {stride: numbers for stride, (numbers, _) in strongest.items()}
         return Scores(maps, features, channels, prepared.height, prepared.width, milliseconds)
@@ -130,18 +123,15 @@ class Segmenter:
         Raises:
             ModelError: There is no such stride or upsampling.
         """
-        from keras import ops
-
         if stride not in STRIDES or upsampling not in UPSAMPLERS:
             raise ModelError(
                 f"Stride {stride} with {upsampling!r} upsampling is not to be had: "
                 f"the strides are {STRIDES}, the ways {tuple(UPSAMPLERS)}."
             )
         start = time.perf_counter()
-        coarse = ops.convert_to_tensor(scores.maps[stride][np.newaxis])  # (1, H32 / s, W32 / s, C)
-        full = ops.convert_to_numpy(UPSAMPLERS[upsampling](coarse, stride, self._kernels[stride]))
-        full = full[0, : scores.height, : scores.width]  # (h, w, C)
-        labels = full.argmax(-1).astype(np.uint8)  # NumPy's: Keras' takes five times as long, to tell 0.0 from -0.0
+        full = UPSAMPLERS[upsampling](scores.maps[stride], stride, self.kernel(stride))
+        full = full[: scores.height, : scores.width]  # (h, w, C)
+        labels = full.argmax(-1).astype(np.uint8)
         milliseconds = 1000 * (time.perf_counter() - start)
         return Segmentation(labels, _best_probability(full) if confidence else None, milliseconds)
 
@@ -157,11 +147,9 @@ class Segmenter:
         Raises:
             ModelError: There is no such stride.
         """
-        from keras import ops
-
         if stride not in STRIDES:
             raise ModelError(f"There is no kernel of stride {stride}: the strides are {STRIDES}.")
-        return np.asarray(ops.convert_to_numpy(self._kernels[stride]))
+        return self.engine.kernels[stride]
 
 
 def _best_probability(scores: np.ndarray) -> np.ndarray:
@@ -176,15 +164,3 @@ def _strongest(features: np.ndarray, count: int = 32) -> tuple[np.ndarray, np.nd
     chosen = features[..., numbers]
     low, high = chosen.min((0, 1)), chosen.max((0, 1))
     return numbers, (255 * (chosen - low) / np.maximum(high - low, 1e-6)).astype(np.uint8)
-
-
-def _compiled(model: keras.Model) -> Callable[[np.ndarray], dict[str, Any]]:
-    """On TensorFlow, one graph for photos of every size: a third of the time of calling the model as it is."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return lambda array: {name: keras.ops.convert_to_numpy(map_) for name, map_ in model(array).items()}
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec((1, None, None, 3), tf.float32)]
-    return tf.function(lambda array: model(array, training=False), input_signature=signature)

@@ -2,17 +2,14 @@
 
 Two ways are compared. Bilinear interpolation has nothing to learn. A transposed convolution inserts rows and columns
 of zeros between the cells and slides an ordinary convolution over the result; its kernel starts as bilinear
-interpolation and is trained from there.
+interpolation and is trained from there. Here both are plain NumPy, the layers that are trained are Keras' (network.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-
-Tensor = Any  # a tensor of whichever backend Keras runs on
 
 
 def bilinear_kernel(stride: int, classes: int) -> np.ndarray:
@@ -40,41 +37,55 @@ def bilinear_kernel(stride: int, classes: int) -> np.ndarray:
     return np.einsum("y,x,oi->yxoi", ramp, ramp, np.eye(classes)).astype("float32")
 
 
-def bilinear(scores: Tensor, stride: int) -> Tensor:
-    """Enlarge a score map by bilinear interpolation (half-pixel centres).
+def bilinear(scores: np.ndarray, stride: int) -> np.ndarray:
+    """Enlarge a score map by bilinear interpolation (half-pixel centres, edges repeated).
 
     Args:
-        scores: (N, h, w, C) float.
+        scores: (h, w, C) float32.
         stride: Factor of enlargement.
 
     Returns:
-        (N, h stride, w stride, C), of the input's dtype.
+        (h stride, w stride, C) float32.
     """
-    from keras import ops
-
-    _, height, width, _ = scores.shape
-    # The sizes are Python integers: inside a graph of open size Keras' UpSampling2D cannot do this.
-    return ops.image.resize(scores, (height * stride, width * stride), interpolation="bilinear")
+    rows, columns = (_shares(cells, stride) for cells in scores.shape[:2])
+    return np.einsum("Hh,Ww,hwc->HWc", rows, columns, scores, optimize=True)
 
 
-def transposed(scores: Tensor, stride: int, kernel: Tensor) -> Tensor:
-    """Enlarge a score map by a transposed convolution.
+def transposed(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+    """Enlarge a score map by a transposed convolution: what `keras.layers.Conv2DTranspose` ("same") gives.
+
+    The output falls into blocks of stride x stride pixels, each between four cell centres. A kernel twice as wide as
+    the stride reaches a block from just those four cells, with another quarter of it from each: a matrix product.
 
     Args:
-        scores: (N, h, w, C) float.
-        stride: Factor of enlargement.
+        scores: (h, w, C) float32.
+        stride: Factor of enlargement, even.
         kernel: (2 stride, 2 stride, C, C), in Keras' order (height, width, output, input).
 
     Returns:
-        (N, h stride, w stride, C), of the input's dtype.
+        (h stride, w stride, C) float32.
     """
-    from keras import ops
+    height, width, classes = scores.shape
+    padded = np.pad(scores, ((1, 1), (1, 1), (0, 0)))  # zeros lie around the map
+    corners = ((0, 0), (0, 1), (1, 0), (1, 1))
+    cells = [padded[down : down + height + 1, right : right + width + 1] for down, right in corners]
+    quarters = [kernel[(1 - down) * stride :, (1 - right) * stride :][:stride, :stride] for down, right in corners]
+    weights = np.concatenate([np.moveaxis(quarter, -1, 0).reshape(classes, -1) for quarter in quarters])
+    blocks = np.concatenate(cells, axis=-1).reshape(-1, 4 * classes) @ weights  # (blocks, stride stride C)
+    tiled = blocks.reshape(height + 1, width + 1, stride, stride, classes).swapaxes(1, 2)
+    rim = stride // 2
+    return tiled.reshape((height + 1) * stride, (width + 1) * stride, classes)[rim:-rim, rim:-rim]
 
-    return ops.conv_transpose(scores, kernel, strides=stride, padding="same")
+
+def _shares(cells: int, stride: int) -> np.ndarray:
+    """How much of each cell is in each pixel along one side: (cells stride, cells) float32, rows sum to 1."""
+    centres = (np.arange(cells * stride) + 0.5) / stride - 0.5  # of the pixels, counted in cells
+    distance = np.abs(centres.clip(0, cells - 1)[:, np.newaxis] - np.arange(cells))
+    return np.maximum(0, 1 - distance).astype(np.float32)
 
 
 #: Names of the two ways, as they stand on the command line, in links and in cards. Bilinear ignores the kernel.
-UPSAMPLERS: dict[str, Callable[[Tensor, int, Tensor], Tensor]] = {
+UPSAMPLERS: dict[str, Callable[[np.ndarray, int, np.ndarray], np.ndarray]] = {
     "bilinear": lambda scores, stride, kernel: bilinear(scores, stride),
     "transposed": transposed,
 }

@@ -13,6 +13,7 @@ from fcn.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
+CONVERTED = ".litert.npz"  # after the model's name
 MODELS = Path(__file__).parent.parent / "assets" / "models"
 
 
@@ -32,6 +33,8 @@ class Card:
         notes: What was tried, and what it gave.
         validation: {"data", "images", "results"}, the results as `fcn.evaluation.evaluate` returns them.
         date: Day of training, YYYY-MM-DD.
+        converted: Hex digest of NAME.litert.npz, the model converted for LiteRT; "" if there is none. Training makes a
+            new card without it, so a conversion never outlives the model that it was made from.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Card:
     notes: tuple[str, ...]
     validation: dict[str, Any]
     date: str
+    converted: str = ""
 
     def scores(self, stride: int, upsampling: str) -> dict[str, Any]:
         """Return the validation scores of one stride and upsampling, percent 0-100.
@@ -106,14 +110,7 @@ def load(card: Card, folder: Path | None = None) -> keras.Model:
         ModelError: The file is missing, was changed, or has another number of classes than the card.
     """
     path = (folder or MODELS) / f"{card.name}.keras"
-    if not path.is_file():
-        raise ModelError(f"The model file {path.name} is missing. Restore it from the project or train it.")
-    received = file_hash(path)
-    if received != card.sha256:
-        raise ModelError(
-            f"The model file {path.name} has the SHA-256 {received[:12]}..., its card says {card.sha256[:12]}... "
-            "One of the two was changed: restore both."
-        )
+    _known(path, card.sha256)
     import keras
 
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -121,6 +118,31 @@ def load(card: Card, folder: Path | None = None) -> keras.Model:
     if classes != len(card.classes):
         raise ModelError(f"The model {card.name} scores {classes} classes, its card names {len(card.classes)}.")
     return model
+
+
+def converted(card: Card, folder: Path | None = None) -> bytes:
+    """Read the file of a model that was converted for LiteRT, if it is the one that the card names.
+
+    Raises:
+        ModelError: There is none, or it was changed.
+    """
+    if not card.converted:
+        raise ModelError(f"{card.name} is not converted. Run: python -m fcn convert --model {card.name}")
+    return _known((folder or MODELS) / f"{card.name}{CONVERTED}", card.converted)
+
+
+def _known(path: Path, sha256: str) -> bytes:
+    """Return the content of a file after checking that it is the one that a card describes."""
+    if not path.is_file():
+        raise ModelError(f"The model file {path.name} is missing. Restore it from the project or train it.")
+    data = path.read_bytes()
+    received = hashlib.sha256(data).hexdigest()
+    if received != sha256:
+        raise ModelError(
+            f"The model file {path.name} has the SHA-256 {received[:12]}..., its card says {sha256[:12]}... "
+            "One of the two was changed: restore both."
+        )
+    return data
 
 
 def file_hash(path: Path) -> str:

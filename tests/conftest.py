@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from fcn import zoo
+from fcn import engines, zoo
 from fcn.segmenter import Segmenter
 
 CLASSES = 11
@@ -81,7 +81,7 @@ def card(models: Path) -> zoo.Card:
 
 @pytest.fixture(scope="session")
 def segmenter(models: Path, card: zoo.Card) -> Segmenter:
-    return Segmenter(zoo.load(card, models), card)
+    return Segmenter(engines.load(card, "keras", models), card)
 
 
 @pytest.fixture

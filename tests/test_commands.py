@@ -50,7 +50,7 @@ def size(path: Path) -> tuple[int, int]:
         return image.size
 
 
-@pytest.mark.parametrize("command", ["segment", "evaluate", "train"])
+@pytest.mark.parametrize("command", ["segment", "evaluate", "train", "convert"])
 def test_help_shows_an_example(command: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

@@ -17,6 +17,7 @@ ORDER = (
     "upsampling",
     "network",
     "zoo",
+    "engines",
     "segmenter",
     "explain",
     "render",

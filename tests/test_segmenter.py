@@ -114,20 +114,14 @@ def test_the_switch_does_not_run_the_network_again(
     segmenter: Segmenter, scores: Scores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = []
-    network = segmenter._network
-    monkeypatch.setattr(segmenter, "_network", lambda array: runs.append(array.shape) or network(array))
+    run = segmenter.engine.run
+    monkeypatch.setattr(segmenter.engine, "run", lambda photo: runs.append(photo.shape) or run(photo))
     for stride in STRIDES:
         for upsampling in UPSAMPLERS:
             segmenter.upsample(scores, stride, upsampling)
     assert runs == []
     segmenter.score(smooth_photo(32, 32))
     assert runs == [(1, 32, 32, 3)]
-
-
-def test_one_graph_serves_all_sizes(segmenter: Segmenter) -> None:
-    for size in (32, 64, 96):
-        segmenter.score(smooth_photo(size, 32))
-    assert segmenter._network.experimental_get_tracing_count() == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("stride, upsampling", [(4, "bilinear"), (32, "nearest"), (0, "")])

@@ -103,10 +103,11 @@ def measured(model: Any, card: zoo.Card, folder: Path | None, quick: bool = Fals
         `upper_bound` returns it; "suits", limits that UNUSUAL percent of these photos exceed; and for models that
         were trained on synthetic scenes too, "scenes", the results on scenes of unseen seeds.
     """
+    from fcn.engines import Keras
     from fcn.evaluation import evaluate, upper_bound
     from fcn.segmenter import Segmenter
 
-    segmenter = Segmenter(model, card)
+    segmenter = Segmenter(Keras(model), card)
     samples = _validation(folder, len(card.classes), quick)
     scenes = _validation(None, len(card.classes), quick) if folder and card.recipe["scene_share"] else []
     figures = {

@@ -121,13 +121,8 @@ def start() -> None:
 @st.cache_data(show_spinner=False)
 def start_difference(stride: int, classes: int = 11) -> tuple[np.ndarray, np.ndarray, int]:
     """Enlarge random scores both ways: one class (H, W), the largest difference over classes, labels that differ."""
-    from keras import ops
-
-    scores = np.random.default_rng(0).normal(size=(1, 4, 6, classes)).astype(np.float32)
-    one, other = (
-        np.asarray(ops.convert_to_numpy(full))[0]
-        for full in (transposed(scores, stride, bilinear_kernel(stride, classes)), bilinear(scores, stride))
-    )
+    scores = np.random.default_rng(0).normal(size=(4, 6, classes)).astype(np.float32)
+    one, other = transposed(scores, stride, bilinear_kernel(stride, classes)), bilinear(scores, stride)
     differing = int((one.argmax(-1) != other.argmax(-1)).sum())
     return one[..., 0], np.abs(one - other).max(-1), differing
 
