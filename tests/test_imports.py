@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 #: A part imports only from parts before it. The pages and the command line come last and import anything.
 ORDER = (
     "errors",
+    "workers",
     "images",
     "masks",
     "upsampling",

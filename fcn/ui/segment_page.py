@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from fcn import render, zoo
 from fcn.errors import FcnError
 from fcn.images import Labels, Pixels
 from fcn.network import STRIDES
 from fcn.segmenter import Scores, Segmentation
-from fcn.ui import parts, score_own, source, viewer, work
+from fcn.ui import logs, parts, score_own, source, viewer, work
 from fcn.ui.choices import pick
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.source import Source
@@ -47,11 +49,12 @@ def show() -> None:
     )
     settings = choose()
     card = work.card(settings.model)
-    chosen = source.current(settings.model)
+    slot = st.empty()
+    chosen = source.current(settings.model, slot)
     if sentence := source.refused():
         parts.complain(f"{sentence} The last photo stays.")
     try:
-        result = compute(settings, chosen)
+        result = compute(settings, chosen, slot)
     except FcnError as error:
         parts.complain(str(error))
         st.stop()
@@ -105,11 +108,22 @@ def choose_view(model: str, right: str) -> viewer.View:
     return viewer.View(left, right, target, channel, opacity / 100)
 
 
-def compute(settings: Settings, chosen: Source) -> Result:
-    """Score maps once, then both upsamplings of the chosen one."""
+def compute(settings: Settings, chosen: Source, slot: DeltaGenerator) -> Result:
+    """Score maps once, then both upsamplings of the chosen one; `slot` shows the place in line."""
+    start = time.perf_counter()
     key = (settings.model, chosen.photo.sha256, settings.longest)
-    scores = work.scores(*key, chosen.photo.pixels)
-    both = {way: work.segmentation(*key, settings.stride, way, scores) for way in UPSAMPLING_TITLES}
+    scores = work.scores(*key, chosen.photo.pixels, slot)
+    both = {way: work.segmentation(*key, settings.stride, way, scores, slot) for way in UPSAMPLING_TITLES}
+    slot.empty()
+    logs.line(
+        "look",
+        model=settings.model,
+        stride=settings.stride,
+        upsampling=settings.upsampling,
+        height=scores.height,
+        width=scores.width,
+        milliseconds=round(1000 * (time.perf_counter() - start), 1),
+    )
     return Result(scores, both)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from fcn.errors import FcnError
-from fcn.images import FORMATS_SAID, MAX_BYTES, Labels, Photo, decode
+from fcn.images import FORMATS_SAID, MAX_BYTES, Labels, Photo
+from fcn.ui import logs, work
 from fcn.ui.samples import cut, samples, thumbnail
-
-LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Source:
         name: File name, or name of the sample.
         alt: What it shows, as far as known.
         credit: Author and licence of a sample.
-        photo: The decoded photo, at most LARGEST pixels wide or high.
+        photo: The decoded photo, at most `work.LARGEST` pixels wide or high.
         data: The uploaded bytes; None for a sample.
         truth: Ground truth (H, W) uint8, where there is one.
     """
@@ -36,17 +36,25 @@ class Source:
     truth: Labels | None = None
 
 
-def current(model: str) -> Source:
-    """The photo to show: the visitor's own while it is chosen, else the sample named in the link, else the first."""
+def current(model: str, slot: DeltaGenerator | None = None) -> Source:
+    """The photo to show: the visitor's own while it is chosen, else the sample named in the link, else the first.
+
+    Args:
+        model: Whose samples there are.
+        slot: Where to show the place in line while a new upload is decoded.
+    """
+    if "received" in st.session_state:
+        data, name = st.session_state.received
+        _take_in(data, name, slot)
     gallery = samples(model)
     own: Source | None = st.session_state.get("own")
     if own is not None and st.session_state.get("sample") is None:
         return own
-    name = st.session_state.get("sample") or st.query_params.get("sample")
-    if name not in gallery:  # none, another model's, or a made-up one
-        name = next(iter(gallery))
+    wanted = st.session_state.get("sample") or st.query_params.get("sample")
+    if wanted not in gallery:  # none, another model's, or a made-up one
+        wanted = next(iter(gallery))
         st.query_params.pop("sample", None)
-    sample = gallery[name]
+    sample = gallery[wanted]
     photo, truth = sample.read()
     return Source(sample.name, sample.alt, sample.credit, photo, truth=truth)
 
@@ -105,26 +113,25 @@ def refused() -> str | None:
 
 
 def _receive(widget: str) -> None:
+    """Remember an upload for `current`, which can show the place in line while it is decoded."""
     file = st.session_state[widget]
     if file is None:
         st.session_state.pop("refused", None)
-        return
-    data, name = file.getvalue(), "The photo" if widget == "camera" else file.name
+    else:
+        st.session_state.received = file.getvalue(), "The photo" if widget == "camera" else file.name
+
+
+def _take_in(data: bytes, name: str, slot: DeltaGenerator | None) -> None:
+    start, size = time.perf_counter(), (0, 0)
     try:
-        photo = decode(data, name, longest=LARGEST)
+        photo = work.decoded(data, name, slot)
     except FcnError as error:
         st.session_state.refused = str(error)
-        return
-    choose_sample(None)
-    st.session_state.own = Source(name, "Your photo", "", _reduced(photo), data)
-
-
-def _reduced(photo: Photo) -> Photo:
-    """Shrink the pixels to what the largest working size needs: a session keeps them."""
-    height, width = photo.pixels.shape[:2]
-    if max(height, width) <= LARGEST:
-        return photo
-    scale = LARGEST / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    image = Image.fromarray(photo.pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return replace(photo, pixels=np.asarray(image))
+    else:
+        choose_sample(None)
+        st.session_state.own = Source(name, "Your photo", "", photo, data)
+        size = photo.size
+    del st.session_state.received
+    milliseconds = round(1000 * (time.perf_counter() - start), 1)
+    outcome = "decoded" if any(size) else "refused"
+    logs.line("upload", outcome=outcome, bytes=len(data), height=size[0], width=size[1], milliseconds=milliseconds)

@@ -1,16 +1,39 @@
-"""What the pages compute, kept for as long as it may be asked for again.
+"""What the pages compute for visitors, on threads that all of them share.
 
-Streamlit's caches sample large arrays when they hash them, so two photos could collide: every key here is the SHA-256
-of the photo with the model and its settings, and arrays have a leading underscore, which keeps them out of the key.
+Streamlit's caches sample large arrays when they hash them, so two photos could collide, and copy what they hold: here
+every key is the SHA-256 of the photo with the model and its settings, and results are shared as they are.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
 import streamlit as st
+from PIL import Image
+from starlette.formparsers import MultiPartParser
+from streamlit.delta_generator import DeltaGenerator
+from threadpoolctl import threadpool_limits
 
 from fcn import zoo
-from fcn.images import Labels, Pixels, decode, labels_to_own_size
+from fcn.images import MAX_BYTES, Labels, Photo, Pixels, decode, labels_to_own_size
 from fcn.segmenter import Scores, Segmentation, Segmenter
+from fcn.workers import Workers
+
+STORE = 64 * 1024**2  # bytes of results
+LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
+
+# Starlette writes uploads of more than 1 MB to a temporary file; photos must stay in memory.
+MultiPartParser.spool_max_size = MAX_BYTES + 1024**2
+
+
+@st.cache_resource(show_spinner=False)
+def workers() -> Workers:
+    """The threads that compute for all visitors."""
+    threadpool_limits(1, "blas")  # visitors come in parallel; threads that wait for each other only slow them
+    return Workers(max(2, os.cpu_count() or 1), STORE)
 
 
 @st.cache_resource(show_spinner="Loading the network")
@@ -25,23 +48,50 @@ def card(model: str) -> zoo.Card:
     return zoo.read_card(model)
 
 
-@st.cache_data(show_spinner="Looking at the photo", max_entries=64)
-def scores(model: str, photo: str, longest: int, _pixels: Pixels) -> Scores:
+def preload() -> dict[str, str]:
+    """Load every model; return the engine of each by name.
+
+    Raises:
+        ModelError: As for `Segmenter.load`.
+    """
+    return {name: segmenter(name).engine.name for name in zoo.names()}
+
+
+def scores(model: str, photo: str, longest: int, pixels: Pixels, slot: DeltaGenerator | None = None) -> Scores:
     """Score maps of a photo: the backbone runs here and nowhere else.
 
     Args:
         model: Name of the model.
         photo: SHA-256 of the photo.
         longest: Longest side of the working size, pixels.
-        _pixels: (H, W, 3) uint8.
+        pixels: (H, W, 3) uint8.
+        slot: Where to show the place in line, if it comes to waiting.
     """
-    return segmenter(model).score(_pixels, longest)
+    network, key = segmenter(model), ("scores", model, photo, longest)
+    return workers().get(key, lambda: network.score(pixels, longest), _told(slot))
 
 
-@st.cache_data(show_spinner=False, max_entries=256)
-def segmentation(model: str, photo: str, longest: int, stride: int, upsampling: str, _scores: Scores) -> Segmentation:
+def segmentation(
+    model: str,
+    photo: str,
+    longest: int,
+    stride: int,
+    upsampling: str,
+    scored: Scores,
+    slot: DeltaGenerator | None = None,
+) -> Segmentation:
     """Labels from one upsampling of a photo's score map; arguments as for `scores`."""
-    return segmenter(model).upsample(_scores, stride, upsampling, confidence=True)
+    network, key = segmenter(model), ("labels", model, photo, longest, stride, upsampling)
+    return workers().get(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), _told(slot))
+
+
+def decoded(data: bytes, name: str, slot: DeltaGenerator | None = None) -> Photo:
+    """Decode an upload, to no more pixels than the largest working size needs: a session keeps them.
+
+    Raises:
+        PhotoError: As for `decode`.
+    """
+    return workers().get(object(), lambda: _reduced(decode(data, name, longest=LARGEST)), _told(slot), keep=False)
 
 
 def own_size_labels(data: bytes | None, name: str, labels: Labels, pixels: Pixels) -> tuple[Pixels, Labels]:
@@ -55,3 +105,27 @@ def own_size_labels(data: bytes | None, name: str, labels: Labels, pixels: Pixel
     """
     full = decode(data, name).pixels if data is not None else pixels
     return full, labels_to_own_size(labels, (full.shape[0], full.shape[1]))
+
+
+def _reduced(photo: Photo) -> Photo:
+    """Shrink the pixels to at most LARGEST; `size` stays the photo's own."""
+    height, width = photo.pixels.shape[:2]
+    if max(height, width) <= LARGEST:
+        return photo
+    scale = LARGEST / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    image = Image.fromarray(photo.pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return replace(photo, pixels=np.asarray(image))
+
+
+def _told(slot: DeltaGenerator | None) -> Callable[[int], None]:
+    """What to do while waiting. Either way Streamlit gets a chance to end the run of a visitor who has left."""
+
+    def waiting(before: int) -> None:
+        if slot is None:
+            st.session_state.get("own")
+        else:
+            said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
+            slot.caption(f":material/hourglass_top: {said}")
+
+    return waiting
