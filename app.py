@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fcn.ui import quality_page, segment_page, steps_page
+from fcn.ui import classroom, quality_page, segment_page, steps_page
 
 st.set_page_config("Every pixel a class", page_icon=":material/grid_on:", layout="wide")
 
@@ -11,4 +11,7 @@ pages = [
     st.Page(steps_page.show, title="Step by step", url_path="steps"),
     st.Page(quality_page.show, title="How good is it?", url_path="quality"),
 ]
-st.navigation(pages, position="top").run()
+page = st.navigation(pages, position="top")
+classroom.apply()
+page.run()
+classroom.leave()

@@ -22,7 +22,7 @@ class Sized(Protocol):
     def nbytes(self) -> int: ...
 
 
-T = TypeVar("T", bound=Sized)
+T = TypeVar("T")
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Workers:
             make: Makes it, on one of the threads.
             waiting: Called every PATIENCE seconds with the number of jobs before this one, 0 when it is being made.
                 It may raise to give up waiting.
-            keep: Store the result.
+            keep: Store the result, which then says its size in `nbytes`.
 
         Raises:
             Exception: Whatever `make` or `waiting` raises.
@@ -99,7 +99,7 @@ class Workers:
             with self._lock:
                 self._jobs.pop(key, None)
 
-    def _keep(self, key: Hashable, made: Sized) -> None:
+    def _keep(self, key: Hashable, made: Any) -> None:
         with self._lock:
             self._store[key] = made
             self.stored += made.nbytes

@@ -227,7 +227,7 @@ def test_own_photo_is_still_there_after_a_look_at_a_sample(visit: Visit) -> None
 
 
 def test_camera_photo_is_shown(visit: Visit) -> None:
-    visit.app.camera_input(key="camera").set_value(("shot.jpg", encoded(photo(), "JPEG"), "image/jpeg"))
+    visit.app.camera_input(key="taken").set_value(("shot.jpg", encoded(photo(), "JPEG"), "image/jpeg"))
     visit.run()
     assert visit.shown().photo.shape == (150, 200, 3) and not visit.errors()
 

@@ -7,17 +7,20 @@ from typing import TypeVar
 
 import streamlit as st
 
+from fcn.ui import classroom
+
 T = TypeVar("T")
 
 
 def pick(label: str, options: Sequence[T], default: T, key: str, said: Callable[[T], str] = str) -> T:
-    """Draw the choice, kept in the link under `key`; a link that empties it gives the default."""
+    """Draw the choice, kept in the link under `key`; a link that empties it gives the default, one may lock it."""
     chosen = st.segmented_control(
         label,
         list(options),
         default=default,
         format_func=said,
         required=True,
+        disabled=key in classroom.flags().lock,
         key=key,
         bind="query-params",
         persist_state="session",

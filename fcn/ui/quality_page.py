@@ -13,7 +13,7 @@ import streamlit as st
 
 from fcn import render, zoo
 from fcn.network import STRIDES
-from fcn.ui import parts, work
+from fcn.ui import parts, share, work
 from fcn.ui.samples import samples
 
 PUBLISHED = Path(__file__).parents[2] / "assets" / "published.json"
@@ -21,7 +21,7 @@ PUBLISHED = Path(__file__).parents[2] / "assets" / "published.json"
 
 def show() -> None:
     """Draw the page."""
-    st.markdown("#### How good is it?")
+    share.title("How good is it?")
     model = parts.model_switch()
     card = work.card(model)
     published = read_published()

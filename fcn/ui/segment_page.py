@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from fcn import render, zoo
+from fcn import export, zoo
 from fcn.errors import FcnError
-from fcn.images import Labels, Pixels
+from fcn.export import Export
+from fcn.images import decode
 from fcn.network import STRIDES
 from fcn.segmenter import Scores, Segmentation
-from fcn.ui import logs, parts, score_own, source, viewer, work
+from fcn.ui import classroom, logs, parts, score_own, share, source, viewer, work
 from fcn.ui.choices import pick
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.source import Source
@@ -43,7 +46,7 @@ class Result:
 
 def show() -> None:
     """Draw the page."""
-    st.markdown("#### From coarse cells to a class for every pixel")
+    share.title("From coarse cells to a class for every pixel")
     st.markdown(
         "The network names one class for each block of pixels. Upsampling turns blocks into pixels: choose how."
     )
@@ -58,19 +61,20 @@ def show() -> None:
     except FcnError as error:
         parts.complain(str(error))
         st.stop()
-    labels = result.both[settings.upsampling].labels
     pictures(settings, chosen, card, result)
-    facts(settings, chosen, result)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        facts(settings, chosen, result)
+        actions(chosen, card, result, settings)
     suits(card, result.scores)
     st.markdown(lesson(card))
     left, right = st.columns([3, 2], gap="large")
-    with left:
+    with left, st.container(key="samples"):
         st.markdown("**Another photo**")
         source.gallery(settings.model, chosen)
-    with right:
+    with right, st.container(key="inputs"):
         source.inputs()
-        downloads(chosen, card, labels, settings)
-    score_own.show(card, chosen, {way: found.labels for way, found in result.both.items()}, settings.stride)
+    with st.container(key="truth"):
+        score_own.show(card, chosen, {way: found.labels for way, found in result.both.items()}, settings.stride)
 
 
 def choose() -> Settings:
@@ -82,7 +86,7 @@ def choose() -> Settings:
             "Upsampling", list(UPSAMPLING_TITLES), "transposed", "upsampling", UPSAMPLING_TITLES.__getitem__
         )
         right = pick("Right picture", list(viewer.RIGHT), "overlay", "view", viewer.RIGHT.__getitem__)
-        with st.popover("More", icon=":material/tune:"):
+        with st.container(width="content", key="more"), st.popover("More", icon=":material/tune:"):
             view = choose_view(model, right)
             longest = st.select_slider(
                 "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
@@ -140,7 +144,7 @@ def pictures(settings: Settings, chosen: Source, card: zoo.Card, result: Result)
         "photo": ("Photo", " ".join([f"{width} x {height} pixels.", *chosen.photo.notes, chosen.credit])),
         "score": (
             f"Score map 1/{stride}: {left_title(settings.view, card, scores, stride)}",
-            f"{rows} x {columns} cells (rows x columns), each {stride} x {stride} pixels",
+            f"{columns} x {rows} cells, each {stride} x {stride} pixels",
         ),
         "segmentation": right_title(settings, scores),
     }
@@ -179,7 +183,7 @@ def facts(settings: Settings, chosen: Source, result: Result) -> None:
     network = "score map reused" if reused else f"network {result.scores.milliseconds:.0f} ms"
     bilinear, transposed = (result.both[way].labels for way in ("bilinear", "transposed"))
     differ = int((bilinear != transposed).sum())
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content", key="facts"):
         st.markdown(
             f"The two upsamplings label **{differ:,} pixels** ({differ / bilinear.size:.1%}) differently.",
             width="content",
@@ -207,7 +211,7 @@ def suits(card: zoo.Card, scores: Scores) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(f"{reason} It knows only: {', '.join(card.classes)}.", icon=":material/info:")
         for other in zoo.names():
-            if other != card.name:
+            if other != card.name and "model" not in classroom.flags().lock:
                 st.button(f"Try {work.card(other).title}", on_click=use_model, args=(other,), key=f"try-{other}")
 
 
@@ -216,20 +220,21 @@ def use_model(name: str) -> None:
     st.session_state.model = name
 
 
-def downloads(chosen: Source, card: zoo.Card, labels: Labels, settings: Settings) -> None:
+def actions(chosen: Source, card: zoo.Card, result: Result, settings: Settings) -> None:
     """Files at the photo's own size, made when asked for."""
     stem = chosen.name.rsplit(".", 1)[0]
+    both = {way: found.labels for way, found in result.both.items()}
 
-    def own_size() -> tuple[Pixels, Labels]:
-        return work.own_size_labels(chosen.data, chosen.name, labels, chosen.photo.pixels)
+    def made(make: Callable[[Export], bytes]) -> bytes:
+        pixels = decode(chosen.data, chosen.name).pixels if chosen.data is not None else chosen.photo.pixels
+        opacity = settings.view.opacity
+        return make(Export(pixels, card, result.scores, settings.stride, settings.upsampling, both, opacity))
 
-    def labels_file() -> bytes:
-        return render.labels_png(own_size()[1], card.palette)
+    def offer(label: str, make: Callable[[Export], bytes], name: str, kind: Literal["primary", "tertiary"]) -> None:
+        data = partial(work.exported, partial(made, make))
+        st.download_button(label, data, f"{stem}.{name}", on_click="ignore", type=kind, width="stretch")
 
-    def overlay_file(opacity: float) -> bytes:
-        return render.png(render.overlay(*own_size(), card.palette, opacity))
-
-    with st.container(horizontal=True):
-        st.download_button("Download labels (PNG)", labels_file, f"{stem}.labels.png", "image/png", on_click="ignore")
-        overlay = partial(overlay_file, settings.view.opacity)
-        st.download_button("Download overlay (PNG)", overlay, f"{stem}.overlay.png", "image/png", on_click="ignore")
+    with st.container(width="content", key="actions"), st.popover("Download", icon=":material/download:"):
+        offer("All files (ZIP)", export.archive, "zip", "primary")
+        for name, make in export.FILES.items():
+            offer(name, make, name, "tertiary")

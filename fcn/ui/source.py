@@ -46,17 +46,23 @@ def current(model: str, slot: DeltaGenerator | None = None) -> Source:
     if "received" in st.session_state:
         data, name = st.session_state.received
         _take_in(data, name, slot)
+    if (mine := own()) is not None:
+        return mine
     gallery = samples(model)
-    own: Source | None = st.session_state.get("own")
-    if own is not None and st.session_state.get("sample") is None:
-        return own
     wanted = st.session_state.get("sample") or st.query_params.get("sample")
     if wanted not in gallery:  # none, another model's, or a made-up one
         wanted = next(iter(gallery))
         st.query_params.pop("sample", None)
+    if st.session_state.get("sample") and st.query_params.get("sample") != wanted:
+        st.query_params["sample"] = wanted  # dropped from the link between pages
     sample = gallery[wanted]
     photo, truth = sample.read()
     return Source(sample.name, sample.alt, sample.credit, photo, truth=truth)
+
+
+def own() -> Source | None:
+    """The visitor's own photo while it is the one to show."""
+    return st.session_state.get("own") if st.session_state.get("sample") is None else None
 
 
 def choose_sample(name: str | None) -> None:
@@ -71,10 +77,10 @@ def choose_sample(name: str | None) -> None:
 
 def gallery(model: str, shown: Source) -> None:
     """Draw the samples as a row of thumbnails with a button each."""
-    own: Source | None = st.session_state.get("own")
+    mine: Source | None = st.session_state.get("own")
     with st.container(horizontal=True, key="gallery"):
-        if own is not None:
-            _thumbnail(cut(own.photo.pixels), "Your photo", None, shown.data is not None)
+        if mine is not None:
+            _thumbnail(cut(mine.photo.pixels), "Your photo", None, shown.data is not None)
         for sample in samples(model).values():
             _thumbnail(thumbnail(model, sample.name), sample.title, sample.name, shown.name == sample.name)
 
@@ -102,8 +108,8 @@ def inputs() -> None:
         args=("upload",),
         max_upload_size=limit,
     )
-    with st.popover("Use the camera", icon=":material/photo_camera:"):
-        st.camera_input("Take a photo", key="camera", on_change=_receive, args=("camera",))
+    with st.container(key="camera"), st.popover("Use the camera", icon=":material/photo_camera:"):
+        st.camera_input("Take a photo", key="taken", on_change=_receive, args=("taken",))
     st.caption("Your photo stays in memory for this visit. It is not stored and not put into any link.")
 
 
@@ -118,7 +124,7 @@ def _receive(widget: str) -> None:
     if file is None:
         st.session_state.pop("refused", None)
     else:
-        st.session_state.received = file.getvalue(), "The photo" if widget == "camera" else file.name
+        st.session_state.received = file.getvalue(), "The photo" if widget == "taken" else file.name
 
 
 def _take_in(data: bytes, name: str, slot: DeltaGenerator | None) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from fcn.errors import FcnError
-from fcn.ui import kernels, parts, questions, shrinking, source, stepper
+from fcn.ui import kernels, parts, questions, share, shrinking, source, stepper
 
 
 def show() -> None:
     """Draw the page."""
-    st.markdown("#### Upsampling, step by step")
+    share.title("Upsampling, step by step")
     stepper.play()
     kernels.overlap()
     kernels.start()

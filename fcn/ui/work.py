@@ -18,7 +18,7 @@ from streamlit.delta_generator import DeltaGenerator
 from threadpoolctl import threadpool_limits
 
 from fcn import zoo
-from fcn.images import MAX_BYTES, Labels, Photo, Pixels, decode, labels_to_own_size
+from fcn.images import MAX_BYTES, Photo, Pixels, decode
 from fcn.segmenter import Scores, Segmentation, Segmenter
 from fcn.workers import Workers
 
@@ -94,17 +94,9 @@ def decoded(data: bytes, name: str, slot: DeltaGenerator | None = None) -> Photo
     return workers().get(object(), lambda: _reduced(decode(data, name, longest=LARGEST)), _told(slot), keep=False)
 
 
-def own_size_labels(data: bytes | None, name: str, labels: Labels, pixels: Pixels) -> tuple[Pixels, Labels]:
-    """The photo and its labels at the photo's own size, for a download.
-
-    Args:
-        data: The uploaded bytes; None for a sample, whose pixels are at hand.
-        name: What to call the file in an error.
-        labels: (h, w) uint8 at working size.
-        pixels: (H, W, 3) uint8 of a sample.
-    """
-    full = decode(data, name).pixels if data is not None else pixels
-    return full, labels_to_own_size(labels, (full.shape[0], full.shape[1]))
+def exported(make: Callable[[], bytes]) -> bytes:
+    """Make a file for a download, which Streamlit asks for outside of any visit, on the shared threads too."""
+    return workers().get(object(), make, lambda before: None, keep=False)
 
 
 def _reduced(photo: Photo) -> Photo:

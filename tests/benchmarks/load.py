@@ -1,0 +1,307 @@
+"""How many visitors one server bears: time, memory and throughput under a crowd, memory over a long visit.
+
+    python -m tests.benchmarks.load [--visitors 200] [--uploads 50] [--photos 500]
+
+Starts the app itself, on the loopback address. First a plain loop over the photos gives the speed to compare with; then
+the visitors arrive within a minute, look and use the switch, and some upload a photo; those upload another one all at
+once; then, on a fresh server, one visitor uploads many photos in a row. Prints one table and exits with 1 if a target
+is missed. Needs /proc (Linux). The visitors share the processors with the server: their own time is in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+from PIL import Image
+
+from tests.live import LiveError, Server, Visitor, serving
+
+ARRIVAL = 60  # seconds within which the visitors come
+PAUSE = 1, 4  # seconds between two actions of a visitor, from and to
+PATIENCE = 120  # seconds that a visitor waits
+BOUND = 1200  # seconds for each of the two parts
+PROBES = 50, 100, 200, 500  # photos of the long visit after which memory is read
+MIB = 1024**2
+
+Span = tuple[float, float]  # start and end, seconds
+
+
+@dataclass
+class Notes:
+    """What the visitors saw. Times are start and end in seconds."""
+
+    served: int = 0
+    errors: list[str] = field(default_factory=list)
+    first: list[Span] = field(default_factory=list)
+    switches: list[Span] = field(default_factory=list)
+    uploads: list[Span] = field(default_factory=list)
+    burst: list[Span] = field(default_factory=list)
+    burst_switches: list[Span] = field(default_factory=list)
+    page: list[int] = field(default_factory=list)  # bytes of the first page
+    clients: float = 0  # processor time, seconds
+    server: float = 0  # processor time, seconds
+    memory: int = 0  # most resident memory, bytes
+
+
+@dataclass
+class Table:
+    """What is printed: name, value, target and whether it was met."""
+
+    lines: list[tuple[str, str, str, bool | None]] = field(default_factory=list)
+
+    def add(self, name: str, value: str, target: str = "", met: bool | None = None) -> None:
+        self.lines.append((name, value, target, met))
+
+    def show(self) -> bool:
+        """Print the table; tell whether all targets were met."""
+        for name, value, target, met in self.lines:
+            verdict = {None: "", True: "met", False: "MISSED"}[met]
+            print(f"{name:48}{value:>30}  {target:20}{verdict}")
+        return all(met is not False for *_, met in self.lines)
+
+
+def main() -> int:
+    """Measure, print, and return 0 if all targets are met."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--visitors", type=int, default=200, help="0 leaves the crowd out (default: 200)")
+    arguments.add_argument("--uploads", type=int, default=50, help="visitors who upload (default: 50)")
+    arguments.add_argument("--photos", type=int, default=500, help="of the long visit; 0 leaves it out (default: 500)")
+    arguments.add_argument("--loop", type=int, default=0, help=argparse.SUPPRESS)
+    options = arguments.parse_args()
+    if options.loop:
+        print(loop(options.loop))
+        return 0
+    table = Table()
+    with tempfile.TemporaryDirectory() as folder:
+        if options.visitors:
+            command = [sys.executable, "-m", "tests.benchmarks.load", "--loop", str(max(options.uploads, 1))]
+            alone = float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
+            log = Path(folder) / "crowd.log"
+            with serving(log) as server:
+                notes = asyncio.run(crowd(server, options.visitors, min(options.uploads, options.visitors)))
+            told(table, notes, options.visitors, alone, log)
+        if options.photos:
+            with serving(Path(folder) / "visit.log") as server:
+                remembered(table, asyncio.run(long_visit(server, options.photos)))
+    return 0 if table.show() else 1
+
+
+def photo(seed: int, width: int = 1600, height: int = 1200) -> bytes:
+    """A JPEG with soft areas, edges and grain; no two seeds give the same."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((height, width, 3), np.float32)
+    for cells, strength, way in ((6, 70, Image.Resampling.NEAREST), (40, 40, Image.Resampling.BICUBIC), (400, 12, 2)):
+        noise = rng.integers(0, 256, (cells * 3 // 4, cells, 3), dtype=np.uint8)
+        total += strength * (np.asarray(Image.fromarray(noise).resize((width, height), way), np.float32) / 128 - 1)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(128 + total, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def loop(count: int) -> float:
+    """Photos per second of a plain loop that does what the page does with an upload: read it, label it both ways."""
+    from fcn.images import decode
+    from fcn.segmenter import Segmenter
+    from fcn.ui.parts import UPSAMPLING_TITLES
+    from fcn.ui.source import LARGEST
+
+    segmenter = Segmenter.load("street")
+    photos = [photo(seed) for seed in range(count + 3)]
+    start = 0.0
+    for number, data in enumerate(photos):
+        if number == 3:  # the first ones warm up
+            start = time.perf_counter()
+        scores = segmenter.score(decode(data, "photo.jpg", longest=LARGEST).pixels)
+        for upsampling in UPSAMPLING_TITLES:
+            segmenter.upsample(scores, 32, upsampling, confidence=True)
+    return count / (time.perf_counter() - start)
+
+
+async def crowd(server: Server, visitors: int, uploads: int) -> Notes:
+    """Let the visitors come, act and stay; at the end `uploads` of them upload another photo all at once."""
+    notes = Notes()
+    photos = [photo(seed) for seed in range(2 * uploads)]
+    random.seed(0)
+    pages = [Visitor(server.url, patience=PATIENCE) for _ in range(visitors)]
+    uploaders = dict(zip(random.sample(range(visitors), uploads), photos[:uploads], strict=True))
+    own, theirs = time.process_time(), used(server)
+    async with asyncio.timeout(BOUND):
+        visits = [visit(page, ARRIVAL * n / visitors, uploaders.get(n), notes) for n, page in enumerate(pages)]
+        fine = await asyncio.gather(*visits)
+        notes.served = sum(fine)
+        able = [pages[n] for n in uploaders if fine[n]]
+        burst = [attempt(spent(page.upload(f"{n}.jpg", photos[uploads + n]), notes.burst), notes)
+                 for n, page in enumerate(able)]  # fmt: skip
+        others = [page for n, page in enumerate(pages) if fine[n] and n not in uploaders]
+        bystander = asyncio.create_task(keep_switching(others[0], notes)) if others else None
+        await asyncio.gather(*burst)
+        if bystander:
+            bystander.cancel()
+            await asyncio.gather(bystander, return_exceptions=True)
+        notes.clients, notes.server = time.process_time() - own, used(server) - theirs
+        notes.memory = memory(server, "VmHWM")
+        await asyncio.gather(*(page.disconnect() for page in pages))
+    return notes
+
+
+async def visit(page: Visitor, wait: float, own: bytes | None, notes: Notes) -> bool:
+    """One visit: open the page, look, use the switches, upload the own photo. Tell whether all went well."""
+    await asyncio.sleep(wait)
+    return await attempt(_visit(page, own, notes), notes)
+
+
+async def _visit(page: Visitor, own: bytes | None, notes: Notes) -> None:
+    seen: set[str] = set()
+
+    async def opened() -> None:
+        await page.connect()
+        await page.run()
+
+    await spent(opened(), notes.first)
+    notes.page.append(page.received + await pictures(page, seen))
+    actions = [("Upsampling", "Bilinear"), ("Network", "FCN-8s"), ("", ""), ("Upsampling", "Transposed convolution")]
+    for label, value in [*actions, ("Upsampling", "Bilinear"), ("Network", "FCN-16s")]:
+        if label:
+            await asyncio.sleep(random.uniform(*PAUSE))
+            await spent(page.choose(label, value), notes.switches)
+        elif own is not None:
+            await asyncio.sleep(random.uniform(*PAUSE))
+            await spent(page.upload("own.jpg", own), notes.uploads)
+        await pictures(page, seen)
+
+
+async def keep_switching(page: Visitor, notes: Notes) -> None:
+    """Use the switch once a second for ever."""
+    for number in range(1000):
+        value = ("Transposed convolution", "Bilinear")[number % 2]
+        await attempt(spent(page.choose("Upsampling", value), notes.burst_switches), notes)
+        await asyncio.sleep(1)
+
+
+async def pictures(page: Visitor, seen: set[str]) -> int:
+    """Fetch the pictures of the page that are new, as a browser does, and tell their bytes."""
+    shown = [one.url for element in page.elements.values() for one in element.imgs.imgs]
+    new = dict.fromkeys(url for url in shown if url not in seen)
+    seen.update(new)
+    return sum([len((await page.request("GET", url)).body) for url in new])
+
+
+async def spent(action: Awaitable[None], spans: list[Span]) -> None:
+    """Note how long an action took if it succeeded."""
+    start = time.perf_counter()
+    await action
+    spans.append((start, time.perf_counter()))
+
+
+async def attempt(action: Awaitable[None], notes: Notes) -> bool:
+    """Note an error; tell whether there was none."""
+    try:
+        await action
+    except LiveError as error:
+        notes.errors.append(str(error))
+        return False
+    return True
+
+
+async def long_visit(server: Server, photos: int) -> dict[int, int]:
+    """Let one visitor upload one photo after another: number of photos so far -> resident memory in bytes."""
+    found = {}
+    async with asyncio.timeout(BOUND), Visitor(server.url, patience=PATIENCE) as page:
+        await page.run()
+        for number in range(1, photos + 1):
+            await page.upload(f"{number}.jpg", photo(10_000 + number))
+            if number in PROBES or number == photos:
+                found[number] = memory(server, "VmRSS")
+    return found
+
+
+def told(table: Table, notes: Notes, visitors: int, alone: float, log: Path) -> None:
+    """Put what the crowd saw into the table."""
+    for error in dict.fromkeys(notes.errors):
+        print(f"{notes.errors.count(error)} x {error}", file=sys.stderr)
+    traces = log.read_text(errors="replace").count("Traceback")
+    during = [span for span in notes.switches if any(overlap(span, upload) for upload in notes.uploads)]
+    table.add("visitors served", f"{notes.served} of {visitors}", "all", notes.served == visitors)
+    table.add("errors: of visitors, in the server's log", f"{len(notes.errors)}, {traces}", "none",
+              not notes.errors and not traces)  # fmt: skip
+    table.add("first result, p50 / p95", both(notes.first))
+    table.add(f"switch, p50 / p95 of {len(notes.switches)}", both(notes.switches))
+    table.add(f"switch during an upload, p50 / p95 of {len(during)}", both(during), "p95 < 1 s",
+              during != [] and quantile(during, 95) < 1)  # fmt: skip
+    table.add("upload to result, p50 / p95", both(notes.uploads))
+    table.add("the same, all at once", both(notes.burst))
+    table.add("switch meanwhile, p50 / p95", both(notes.burst_switches))
+    table.add("peak resident memory of the server", f"{notes.memory / MIB:.0f} MiB", "< 1 GB", notes.memory < 10**9)
+    if notes.page:
+        table.add("first page over the wire, pictures included", f"{np.median(notes.page) / 1000:.0f} kB")
+    if notes.burst:
+        rate = len(notes.burst) / (max(end for _, end in notes.burst) - min(start for start, _ in notes.burst))
+        table.add("uploads all at once", f"{rate:.2f} photos/s")
+        table.add("a plain loop over as many photos, alone", f"{alone:.2f} photos/s")
+        table.add("ratio", f"{rate / alone:.2f}", ">= 0.8", rate / alone >= 0.8)
+    table.add("processor time: server, all visitors together", f"{notes.server:.1f} s, {notes.clients:.1f} s")
+
+
+def remembered(table: Table, found: dict[int, int]) -> None:
+    """Put the memory of the long visit into the table."""
+    for number, size in found.items():
+        table.add(f"resident memory after {number} photos of one visitor", f"{size / MIB:.0f} MiB")
+    growth = found[max(found)] / found[min(found)] - 1
+    table.add(f"growth from {min(found)} to {max(found)} photos", f"{growth:+.1%}", "within 10%", abs(growth) <= 0.1)
+
+
+def overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def quantile(spans: list[Span], percent: float) -> float:
+    return float(np.percentile([end - start for start, end in spans], percent))
+
+
+def both(spans: list[Span]) -> str:
+    return f"{quantile(spans, 50):.2f} s / {quantile(spans, 95):.2f} s" if spans else "none"
+
+
+def family(server: Server) -> list[Path]:
+    """Folders in /proc of the server's process and of all processes that come from it."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has just ended
+            continue
+    found = [server.process.pid]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return [Path(f"/proc/{pid}") for pid in found]
+
+
+def memory(server: Server, name: str) -> int:
+    """Resident memory of the server in bytes: VmRSS now, VmHWM at its peak."""
+    texts = [(folder / "status").read_text() for folder in family(server)]
+    return sum(1024 * int(text.partition(f"{name}:")[2].split()[0]) for text in texts)
+
+
+def used(server: Server) -> float:
+    """Processor time of the server so far, seconds."""
+    fields = [(folder / "stat").read_text().rpartition(")")[2].split() for folder in family(server)]
+    return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
