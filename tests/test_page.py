@@ -129,7 +129,7 @@ def bomb(side: int = 13_000) -> bytes:
 
 
 def test_first_run_shows_photo_score_map_and_labels_of_one_photo(monkeypatch: pytest.MonkeyPatch) -> None:
-    st.cache_data.clear()
+    st.cache_resource.clear()
     visit = Visit(monkeypatch)
     visit.run()
     shown = visit.shown()

@@ -19,7 +19,7 @@ UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convoluti
 
 def model_switch() -> str:
     """Draw the choice of model; it is kept in the link and from page to page."""
-    models = {name: work.card(name).title for name in zoo.names()}
+    models = {name: work.card(name).title for name in work.names()}
     return pick("Model", list(models), next(iter(models)), "model", models.__getitem__)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fcn import render
 from fcn.images import Labels, Photo, decode
 from fcn.training.scenes import render_scene
 
 PHOTOS = Path(__file__).parents[2] / "assets" / "samples" / "people_animals"
+THUMBNAIL = (124, 93)  # pixels, width and height: as large as it is shown, so that Streamlit sends it as it is
 
 #: Seeds of the street scenes in the gallery, chosen by eye. Training draws its scenes from seeds above a million.
 SCENES = {
@@ -86,14 +88,14 @@ def _photo(file: str) -> tuple[Photo, Labels | None]:
 
 
 @cache
-def thumbnail(model: str, name: str) -> np.ndarray:
-    """A small picture of a sample: (180, 240, 3) uint8, from its middle."""
+def thumbnail(model: str, name: str) -> bytes:
+    """A small picture of a sample, as `cut` makes it."""
     photo, _ = samples(model)[name].read()
     return cut(photo.pixels)
 
 
-def cut(pixels: np.ndarray) -> np.ndarray:
-    """A small picture of a photo of any shape: (H, W, 3) -> (180, 240, 3) uint8, from its middle."""
+def cut(pixels: np.ndarray) -> bytes:
+    """A small picture of a photo of any shape: (H, W, 3) uint8 -> JPEG of THUMBNAIL, from its middle."""
     image = Image.fromarray(pixels)
     side = min(image.width / 4, image.height / 3)
     box = [
@@ -102,4 +104,5 @@ def cut(pixels: np.ndarray) -> np.ndarray:
         (image.width + 4 * side) / 2,
         (image.height + 3 * side) / 2,
     ]
-    return np.asarray(image.resize((240, 180), Image.Resampling.LANCZOS, box=tuple(box)))  # type: ignore[arg-type]
+    small = image.resize(THUMBNAIL, Image.Resampling.LANCZOS, box=tuple(box))  # type: ignore[arg-type]
+    return render.jpeg(np.asarray(small))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from functools import partial
+
 import streamlit as st
 
 from fcn import render, zoo
@@ -10,9 +12,43 @@ from fcn.errors import FcnError
 from fcn.images import IGNORE_LABEL, Labels, labels_to_own_size
 from fcn.masks import read_mask
 from fcn.metrics import Tally
-from fcn.ui import parts
+from fcn.ui import parts, work
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known to be right.
+
+    Attributes:
+        name: Tells it from other truths of the same photo.
+        labels: (H, W) uint8 class indices or IGNORE_LABEL, at the photo's own size.
+    """
+
+    name: str
+    labels: Labels
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the labels take."""
+        return self.labels.nbytes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How labels compare with the truth: scores 0 to 1, and a picture of the errors."""
+
+    miou: float
+    boundary_f1: float
+    pixel_accuracy: float
+    wrong: float
+    picture: bytes
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the picture takes."""
+        return len(self.picture)
 
 
 def show(card: zoo.Card, chosen: Source, both: dict[str, Labels], stride: int) -> None:
@@ -24,30 +60,34 @@ def show(card: zoo.Card, chosen: Source, both: dict[str, Labels], stride: int) -
         both: Labels (h, w) uint8 at working size, by upsampling.
         stride: Of the score map they come from.
     """
-    truth = chosen.truth if chosen.truth is not None else uploaded_mask(card, chosen)
+    truth = Truth("sample", chosen.truth) if chosen.truth is not None else uploaded_mask(card, chosen)
     if truth is None:
         return
     st.markdown(f"**Against the truth, FCN-{stride}s**")
-    columns = st.columns(len(both))
-    for column, (way, found) in zip(columns, both.items(), strict=True):
-        labels = labels_to_own_size(found, (truth.shape[0], truth.shape[1]))
-        tally = Tally(len(card.classes))
-        tally.add(truth, labels)
+    for column, (way, found) in zip(st.columns(len(both)), both.items(), strict=True):
+        key = ("verdict", card.name, chosen.photo.sha256, truth.name, found.shape, stride, way)
+        verdict = work.kept(key, partial(compared, found, truth.labels, len(card.classes)))
         with column:
             st.markdown(
-                f"{UPSAMPLING_TITLES[way]}: mIoU **{tally.miou:.1%}**, boundary F1 **{tally.boundary_f1:.1%}**, "
-                f"right pixels {tally.pixel_accuracy:.1%}"
+                f"{UPSAMPLING_TITLES[way]}: mIoU **{verdict.miou:.1%}**, boundary F1 **{verdict.boundary_f1:.1%}**, "
+                f"right pixels {verdict.pixel_accuracy:.1%}"
             )
-            wrong = (labels != truth) & (truth != IGNORE_LABEL)
-            st.image(
-                render.errors_png(wrong, truth == IGNORE_LABEL),
-                width="stretch",
-                alt=f"Map of wrongly labelled pixels, {np.mean(wrong):.1%} of the picture",
-            )
+            said = f"Map of wrongly labelled pixels, {verdict.wrong:.1%} of the picture"
+            st.image(verdict.picture, width="stretch", alt=said)
     st.caption("Error map: orange pixels have the wrong class, grey ones count in no score.")
 
 
-def uploaded_mask(card: zoo.Card, chosen: Source) -> Labels | None:
+def compared(found: Labels, truth: Labels, classes: int) -> Verdict:
+    """Score labels (h, w) uint8 at working size against the truth (H, W) uint8."""
+    labels = labels_to_own_size(found, (truth.shape[0], truth.shape[1]))
+    tally = Tally(classes)
+    tally.add(truth, labels)
+    wrong = (labels != truth) & (truth != IGNORE_LABEL)
+    picture = render.errors_png(wrong, truth == IGNORE_LABEL)
+    return Verdict(tally.miou, tally.boundary_f1, tally.pixel_accuracy, float(wrong.mean()), picture)
+
+
+def uploaded_mask(card: zoo.Card, chosen: Source) -> Truth | None:
     """Let the visitor bring a mask for an own photo; say what is wrong with one that does not fit."""
     if chosen.data is None:
         return None
@@ -61,7 +101,10 @@ def uploaded_mask(card: zoo.Card, chosen: Source) -> Labels | None:
         if file is None:
             return None
         try:
-            return read_mask(file.getvalue(), card.classes, card.palette, chosen.photo.size)
+            return work.kept(
+                ("mask", card.name, chosen.photo.size, file.file_id),
+                lambda: Truth(file.file_id, read_mask(file.getvalue(), card.classes, card.palette, chosen.photo.size)),
+            )
         except FcnError as error:
             parts.complain(str(error))
             return None

@@ -210,7 +210,7 @@ def suits(card: zoo.Card, scores: Scores) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(f"{reason} It knows only: {', '.join(card.classes)}.", icon=":material/info:")
-        for other in zoo.names():
+        for other in work.names():
             if other != card.name and "model" not in classroom.flags().lock:
                 st.button(f"Try {work.card(other).title}", on_click=use_model, args=(other,), key=f"try-{other}")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fcn.errors import FcnError
 from fcn.images import FORMATS_SAID, MAX_BYTES, Labels, Photo
 from fcn.ui import logs, work
-from fcn.ui.samples import cut, samples, thumbnail
+from fcn.ui.samples import THUMBNAIL, cut, samples, thumbnail
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +84,9 @@ def gallery(model: str, shown: Source) -> None:
             _thumbnail(thumbnail(model, sample.name), sample.title, sample.name, shown.name == sample.name)
 
 
-def _thumbnail(pixels: np.ndarray, title: str, name: str | None, chosen: bool) -> None:
-    with st.container(width=124, gap="xsmall"):
-        st.image(pixels, width=124, alt="")
+def _thumbnail(picture: bytes, title: str, name: str | None, chosen: bool) -> None:
+    with st.container(width=THUMBNAIL[0], gap="xsmall"):
+        st.image(picture, width=THUMBNAIL[0], alt="")
         st.button(
             title,
             key=f"choose-{name}",

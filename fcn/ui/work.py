@@ -7,8 +7,9 @@ every key is the SHA-256 of the photo with the model and its settings, and resul
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -22,6 +23,7 @@ from fcn.images import MAX_BYTES, Photo, Pixels, decode
 from fcn.segmenter import Scores, Segmentation, Segmenter
 from fcn.workers import Workers
 
+T = TypeVar("T")
 STORE = 64 * 1024**2  # bytes of results
 LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
 
@@ -48,13 +50,19 @@ def card(model: str) -> zoo.Card:
     return zoo.read_card(model)
 
 
+@st.cache_data
+def names() -> list[str]:
+    """Names of the models."""
+    return zoo.names()
+
+
 def preload() -> dict[str, str]:
     """Load every model; return the engine of each by name.
 
     Raises:
         ModelError: As for `Segmenter.load`.
     """
-    return {name: segmenter(name).engine.name for name in zoo.names()}
+    return {name: segmenter(name).engine.name for name in names()}
 
 
 def scores(model: str, photo: str, longest: int, pixels: Pixels, slot: DeltaGenerator | None = None) -> Scores:
@@ -92,6 +100,11 @@ def decoded(data: bytes, name: str, slot: DeltaGenerator | None = None) -> Photo
         PhotoError: As for `decode`.
     """
     return workers().get(object(), lambda: _reduced(decode(data, name, longest=LARGEST)), _told(slot), keep=False)
+
+
+def kept(key: Hashable, make: Callable[[], T]) -> T:
+    """Make something else that a page shows, once; the result says its size in `nbytes`."""
+    return workers().get(key, make, _told(None))
 
 
 def exported(make: Callable[[], bytes]) -> bytes:

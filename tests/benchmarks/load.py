@@ -118,7 +118,7 @@ def loop(count: int) -> float:
     from fcn.images import decode
     from fcn.segmenter import Segmenter
     from fcn.ui.parts import UPSAMPLING_TITLES
-    from fcn.ui.source import LARGEST
+    from fcn.ui.work import LARGEST
 
     segmenter = Segmenter.load("street")
     photos = [photo(seed) for seed in range(count + 3)]
