@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fcn.errors import MaskError
-from fcn.images import IGNORE_LABEL, Labels, Pixels, failing_as, open_header
+from fcn.images import IGNORE_LABEL, Labels, Pixels, failing_as, open_header, tiles
 
 
 def read_mask(
@@ -40,12 +40,16 @@ def read_mask(
     with failing_as(MaskError("The mask is damaged or incomplete: its pixels cannot be read. Save it again as PNG.")):
         image.load()
         by_colour = image.mode in ("RGB", "RGBA") or (image.mode == "P" and _colours_in_use(image) <= set(palette))
-        values = np.asarray(image.convert("RGB") if by_colour else image)  # (H, W, 3) or (H, W)
-    if by_colour:
-        return _labels_from_colours(values, palette)
-    if values.ndim != 2:
-        raise MaskError(f"The mask has mode {image.mode}. Save it as greyscale, with a colour table, or as RGB.")
-    return _labels_from_indices(values, len(classes))
+        if not by_colour and image.mode in ("LA", "PA"):
+            raise MaskError(f"The mask has mode {image.mode}. Save it as greyscale, with a colour table, or as RGB.")
+        table = _table(palette) if by_colour else None
+        labels = np.empty(size, np.uint8)
+        for rows, columns, piece in tiles(image):  # whole, a colour mask of 50 megapixels would take over 1 GB
+            if table is None:
+                labels[rows, columns] = _labels_from_indices(np.asarray(piece), len(classes))
+            else:
+                labels[rows, columns] = _labels_from_colours(np.asarray(piece.convert("RGB")), table)
+    return labels
 
 
 def _colours_in_use(image: Image.Image) -> set[tuple[int, int, int]]:
@@ -53,7 +57,7 @@ def _colours_in_use(image: Image.Image) -> set[tuple[int, int, int]]:
     table = np.zeros((256, 3), np.uint8)
     colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     table[: len(colours)] = colours
-    return {(int(red), int(green), int(blue)) for red, green, blue in table[np.unique(np.asarray(image))]}
+    return {(int(red), int(green), int(blue)) for red, green, blue in table[np.flatnonzero(image.histogram())]}
 
 
 def _labels_from_indices(values: NDArray[np.generic], classes: int) -> Labels:
@@ -66,13 +70,18 @@ def _labels_from_indices(values: NDArray[np.generic], classes: int) -> Labels:
     return values.astype(np.uint8)
 
 
-def _labels_from_colours(values: Pixels, palette: Sequence[tuple[int, int, int]]) -> Labels:
-    """Look up (H, W, 3) colours in the palette."""
+def _table(palette: Sequence[tuple[int, int, int]]) -> Labels:
+    """Label of every colour, (2^24,): quicker than one pass a class."""
+    table = np.full(1 << 24, IGNORE_LABEL, np.uint8)
+    for label, (red, green, blue) in enumerate(palette):
+        table[(red << 16) + (green << 8) + blue] = label
+    return table
+
+
+def _labels_from_colours(values: Pixels, table: Labels) -> Labels:
+    """Look up (H, W, 3) colours in the table."""
     red, green, blue = np.moveaxis(values.astype(np.uint32), -1, 0)  # (H, W) each
     packed = (red << 16) + (green << 8) + blue
-    table = np.full(1 << 24, IGNORE_LABEL, np.uint8)  # label of every colour: quicker than one pass a class
-    for label, (r, g, b) in enumerate(palette):
-        table[(r << 16) + (g << 8) + b] = label
     labels: Labels = table[packed]  # (H, W)
     unknown = np.unique(packed[labels == IGNORE_LABEL])
     if unknown.size:

@@ -162,6 +162,7 @@ class Visitor:
                 max_size=None,
                 max_queue=None,
                 open_timeout=self.patience,
+                ping_interval=None,  # as a browser, which leaves that to the server
                 close_timeout=1,
             )
         except (OSError, WebSocketException) as error:

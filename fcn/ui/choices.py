@@ -12,7 +12,9 @@ from fcn.ui import classroom
 T = TypeVar("T")
 
 
-def pick(label: str, options: Sequence[T], default: T, key: str, said: Callable[[T], str] = str) -> T:
+def pick(
+    label: str, options: Sequence[T], default: T, key: str, said: Callable[[T], str] = str, help: str | None = None
+) -> T:
     """Draw the choice, kept in the link under `key`; a link that empties it gives the default, one may lock it."""
     chosen = st.segmented_control(
         label,
@@ -20,6 +22,7 @@ def pick(label: str, options: Sequence[T], default: T, key: str, said: Callable[
         default=default,
         format_func=said,
         required=True,
+        help=help,
         disabled=key in classroom.flags().lock,
         key=key,
         bind="query-params",

@@ -22,6 +22,13 @@ from fcn.ui.choices import pick
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.source import Source
 
+NETWORK_HELP = (
+    "FCN-32s decides in cells of 32 x 32 pixels. FCN-16s and FCN-8s add what earlier layers saw in finer cells."
+)
+UPSAMPLING_HELP = (
+    "Bilinear blends neighbouring cells by a fixed rule. A transposed convolution starts as the same rule and has "
+    "learned from photos."
+)
 SIZES = (320, 480, 640, 800, 960)
 
 
@@ -46,7 +53,7 @@ class Result:
 
 def show() -> None:
     """Draw the page."""
-    share.title("From coarse cells to a class for every pixel")
+    st.markdown("#### From coarse cells to a class for every pixel")
     st.markdown(
         "The network names one class for each block of pixels. Upsampling turns blocks into pixels: choose how."
     )
@@ -79,11 +86,12 @@ def show() -> None:
 
 def choose() -> Settings:
     """Draw the controls. Each is kept in the link."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="controls"):
         model = parts.model_switch()
-        stride = pick("Network", STRIDES, STRIDES[0], "stride", lambda stride: f"FCN-{stride}s")
+        stride = pick("Network", STRIDES, STRIDES[0], "stride", lambda stride: f"FCN-{stride}s", NETWORK_HELP)
+        ways = list(UPSAMPLING_TITLES)
         upsampling = pick(
-            "Upsampling", list(UPSAMPLING_TITLES), "transposed", "upsampling", UPSAMPLING_TITLES.__getitem__
+            "Upsampling", ways, "transposed", "upsampling", UPSAMPLING_TITLES.__getitem__, UPSAMPLING_HELP
         )
         right = pick("Right picture", list(viewer.RIGHT), "overlay", "view", viewer.RIGHT.__getitem__)
         with st.container(width="content", key="more"), st.popover("More", icon=":material/tune:"):
@@ -92,6 +100,7 @@ def choose() -> Settings:
                 "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
                 persist_state="session",
             )  # fmt: skip
+        share.button()
     return Settings(model, stride, upsampling, longest, view)
 
 
@@ -139,12 +148,13 @@ def pictures(settings: Settings, chosen: Source, card: zoo.Card, result: Result)
     data = viewer.payload(key, photo, card, scores, result.both, stride, settings.upsampling, settings.view)
     labels, coarse = result.both[settings.upsampling].labels, scores.coarse_labels(stride)
     rows, columns = coarse.shape
+    cut = ", the last cut at the edge" if scores.height % stride or scores.width % stride else ""
     height, width = chosen.photo.size
     data["captions"] = {
         "photo": ("Photo", " ".join([f"{width} x {height} pixels.", *chosen.photo.notes, chosen.credit])),
         "score": (
             f"Score map 1/{stride}: {left_title(settings.view, card, scores, stride)}",
-            f"{columns} x {rows} cells, each {stride} x {stride} pixels",
+            f"{columns} x {rows} cells, each {stride} x {stride} pixels{cut}",
         ),
         "segmentation": right_title(settings, scores),
     }
@@ -188,8 +198,15 @@ def facts(settings: Settings, chosen: Source, result: Result) -> None:
             f"The two upsamplings label **{differ:,} pixels** ({differ / bilinear.size:.1%}) differently.",
             width="content",
         )
+        if settings.view.right != "difference":
+            st.button("Show where", on_click=show_difference, type="tertiary", key="where")
         milliseconds = result.both[settings.upsampling].milliseconds
         st.caption(f":material/timer: {network} · upsampling {milliseconds:.0f} ms", width="content")
+
+
+def show_difference() -> None:
+    """Turn the right picture to the pixels that the two upsamplings label differently."""
+    st.session_state.view = "difference"
 
 
 def lesson(card: zoo.Card) -> str:

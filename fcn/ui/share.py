@@ -28,12 +28,17 @@ HIDEABLE = {
 }
 
 
+def button() -> None:
+    """Draw the button that opens the panel."""
+    if st.button("Share", icon=":material/share:", key="share"):
+        panel()
+
+
 def title(text: str) -> None:
-    """Draw the title of a page, and beside it the button that opens the panel."""
+    """Draw the title of a page, and beside it the button."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"#### {text}", width="content")
-        if st.button("Share", icon=":material/share:", key="share"):
-            panel()
+        button()
 
 
 @st.dialog("Share this view", width="large")

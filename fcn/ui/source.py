@@ -101,7 +101,7 @@ def inputs() -> None:
     """Draw the uploader and the camera. What they receive is taken in by `_receive` before the page is drawn again."""
     limit = MAX_BYTES // 1024**2
     st.file_uploader(
-        f"Upload a photo ({FORMATS_SAID}, up to {limit} MB)",
+        f"Upload a photo ({FORMATS_SAID})",
         key="upload",
         on_change=_receive,
         args=("upload",),

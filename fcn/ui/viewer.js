@@ -3,6 +3,7 @@
 
 const GRID = "rgba(20, 20, 20, 0.55)";
 const UNKNOWN = [213, 94, 0]; // pixels that the two upsamplings label differently
+const HIDDEN = [205, 205, 205]; // cells of a class that is switched off
 const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
 export default function (component) {
@@ -246,8 +247,8 @@ class Viewer {
     for (let cell = 0; cell < cells; cell++) {
       let colour;
       if (left === "class") {
-        const row = this.probabilities.subarray(cell * classes.length, (cell + 1) * classes.length);
-        colour = this.data.palette[this.data.coarse[cell] ?? row.indexOf(Math.max(...row))];
+        const label = this.data.coarse[cell];
+        colour = this.hidden.has(label) ? HIDDEN : this.data.palette[label];
       } else if (left === "score") colour = ramp(this.probabilities[cell * classes.length + this.data.target] / 255);
       else colour = ramp(this.features[cell + this.data.channel * cells] / 255);
       image.data.set([...colour, 255], cell * 4);
