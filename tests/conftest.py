@@ -1,11 +1,14 @@
-"""Shared fixtures: one small untrained model with its card, built once for all tests."""
+"""Shared fixtures: one small untrained model with its card, built once for all tests; a server and a browser."""
+
+from __future__ import annotations
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,9 @@ from scipy.ndimage import gaussian_filter
 
 from fcn import engines, zoo
 from fcn.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 CLASSES = 11
 
@@ -96,3 +102,60 @@ def ready(installed: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
     """As `installed`, with "small" in memory already: loading it takes a second or two."""
     load = Segmenter.load
     monkeypatch.setattr(Segmenter, "load", lambda name: segmenter if name == "small" else load(name))
+
+
+# The browser. Only tests that use it import playwright.
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the installed browser."""
+    from tests import browsing
+
+    path = browsing.installed()
+    if path is None and browsing.required():
+        pytest.fail("FCN_REQUIRE_BROWSER=1, but no chromium is installed.")
+    if path is None:
+        pytest.skip("No chromium is installed.")
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the app, run as a visitor's server runs it; one for all tests that need a browser."""
+    from tests.browsing import PATIENCE
+    from tests.live import serving
+
+    with serving(tmp_path_factory.mktemp("server") / "log.txt", patience=PATIENCE) as running:
+        yield running.url
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One browser a module: while it runs, this thread has an event loop, which other tests could not start."""
+    from playwright.sync_api import sync_playwright
+
+    from tests import browsing
+
+    with sync_playwright() as playwright:
+        started = browsing.launched(playwright, chromium)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """A new visitor before the first page."""
+    from tests.browsing import visiting
+
+    with visiting(browser, server) as page:
+        yield page
+
+
+@pytest.fixture
+def phone(browser: Browser, server: str) -> Iterator[Page]:
+    """A new visitor with a narrow window."""
+    from tests.browsing import visiting
+
+    with visiting(browser, server, 390, 844) as page:
+        yield page

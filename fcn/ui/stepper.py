@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,8 @@ def play() -> None:
     side, stride, kind, kernel = choose()
     scores = edited("scores", START[:side, :side])
     kernel = edited("kernel", kernel) if kind == "own" else kernel
-    full = by_keras(rows(scores), stride, rows(kernel))
+    with nullcontext() if "keras" in sys.modules else st.spinner("Loading Keras, which checks the result"):
+        full = by_keras(rows(scores), stride, rows(kernel))
     _player(
         key=KEY,
         data={

@@ -29,12 +29,14 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
-from tests.live import LiveError, Server, Visitor, serving
+from tests.live import ROOT, LiveError, Server, Visitor, serving
 
 ARRIVAL = 60  # seconds within which the visitors come
-PAUSE = 1, 4  # seconds between two actions of a visitor, from and to
+PAUSE = 2, 8  # seconds between two actions of a visitor, from and to
+ACTIONS = (("Upsampling", "Bilinear"), ("Network", "FCN-8s"), ("Upsampling", "Transposed convolution"),
+           ("Network", "FCN-32s"))  # fmt: skip
 PATIENCE = 120  # seconds that a visitor waits
-BOUND = 1200  # seconds for each of the two parts
+BOUND = 900  # seconds for each of the two parts
 PROBES = 50, 100, 200, 500  # photos of the long visit after which memory is read
 MIB = 1024**2
 
@@ -87,10 +89,10 @@ def main() -> int:
         print(loop(options.loop))
         return 0
     table = Table()
+    table.add("processors, load of the last minute before", f"{os.cpu_count()}, {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         if options.visitors:
-            command = [sys.executable, "-m", "tests.benchmarks.load", "--loop", str(max(options.uploads, 1))]
-            alone = float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
+            alone = loop_alone(max(options.uploads, 1))
             log = Path(folder) / "crowd.log"
             with serving(log) as server:
                 notes = asyncio.run(crowd(server, options.visitors, min(options.uploads, options.visitors)))
@@ -130,6 +132,15 @@ def loop(count: int) -> float:
         for upsampling in UPSAMPLING_TITLES:
             segmenter.upsample(scores, 32, upsampling, confidence=True)
     return count / (time.perf_counter() - start)
+
+
+def loop_alone(count: int) -> float:
+    """Run `loop` in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.load", "--loop", str(count)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if run.returncode:
+        sys.exit(run.stderr)
+    return float(run.stdout.split()[-1])
 
 
 async def crowd(server: Server, visitors: int, uploads: int) -> Notes:
@@ -174,14 +185,13 @@ async def _visit(page: Visitor, own: bytes | None, notes: Notes) -> None:
 
     await spent(opened(), notes.first)
     notes.page.append(page.received + await pictures(page, seen))
-    actions = [("Upsampling", "Bilinear"), ("Network", "FCN-8s"), ("", ""), ("Upsampling", "Transposed convolution")]
-    for label, value in [*actions, ("Upsampling", "Bilinear"), ("Network", "FCN-16s")]:
-        if label:
-            await asyncio.sleep(random.uniform(*PAUSE))
-            await spent(page.choose(label, value), notes.switches)
-        elif own is not None:
-            await asyncio.sleep(random.uniform(*PAUSE))
+    for number, (label, value) in enumerate(ACTIONS):
+        await asyncio.sleep(random.uniform(*PAUSE))
+        if number == 2 and own is not None:
             await spent(page.upload("own.jpg", own), notes.uploads)
+            await pictures(page, seen)
+            await asyncio.sleep(random.uniform(*PAUSE))
+        await spent(page.choose(label, value), notes.switches)
         await pictures(page, seen)
 
 
@@ -249,11 +259,12 @@ def told(table: Table, notes: Notes, visitors: int, alone: float, log: Path) -> 
     table.add("peak resident memory of the server", f"{notes.memory / MIB:.0f} MiB", "< 1 GB", notes.memory < 10**9)
     if notes.page:
         table.add("first page over the wire, pictures included", f"{np.median(notes.page) / 1000:.0f} kB")
+    rate = 0.0
     if notes.burst:
         rate = len(notes.burst) / (max(end for _, end in notes.burst) - min(start for start, _ in notes.burst))
-        table.add("uploads all at once", f"{rate:.2f} photos/s")
-        table.add("a plain loop over as many photos, alone", f"{alone:.2f} photos/s")
-        table.add("ratio", f"{rate / alone:.2f}", ">= 0.8", rate / alone >= 0.8)
+    table.add("uploads all at once", f"{rate:.2f} photos/s")
+    table.add("a plain loop over as many photos, alone", f"{alone:.2f} photos/s")
+    table.add("ratio", f"{rate / alone:.2f}", ">= 0.8", rate / alone >= 0.8)
     table.add("processor time: server, all visitors together", f"{notes.server:.1f} s, {notes.clients:.1f} s")
 
 
