@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from fcn.ui import classroom, quality_page, segment_page, steps_page
+from fcn.errors import FcnError
+from fcn.ui import classroom, parts, quality_page, segment_page, steps_page
 
 st.set_page_config("Every pixel a class", page_icon=":material/grid_on:", layout="wide")
 
@@ -13,5 +14,8 @@ pages = [
 ]
 page = st.navigation(pages, position="top")
 classroom.apply()
-page.run()
+try:
+    page.run()
+except FcnError as error:
+    parts.complain(str(error))
 classroom.leave()

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import segno
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from fcn import zoo
 from fcn.ui import share
 from fcn.ui.classroom import Flags
 
@@ -90,3 +92,12 @@ def test_flags_as_parameters_leave_out_what_is_not_set() -> None:
         "lock": "model",
         "present": "1",
     }
+
+
+def test_a_server_without_models_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_data.clear()
+    monkeypatch.setattr(zoo, "MODELS", tmp_path)
+    app = opened()
+    st.cache_data.clear()
+    [error] = app.error
+    assert "No model is installed" in error.value and "Restore it" in error.value

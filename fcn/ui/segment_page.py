@@ -12,7 +12,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fcn import export, zoo
-from fcn.errors import FcnError
 from fcn.export import Export
 from fcn.images import decode
 from fcn.network import STRIDES
@@ -63,11 +62,7 @@ def show() -> None:
     chosen = source.current(settings.model, slot)
     if sentence := source.refused():
         parts.complain(f"{sentence} The last photo stays.")
-    try:
-        result = compute(settings, chosen, slot)
-    except FcnError as error:
-        parts.complain(str(error))
-        st.stop()
+    result = compute(settings, chosen, slot)
     pictures(settings, chosen, card, result)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         facts(settings, chosen, result)

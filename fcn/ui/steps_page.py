@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from fcn.errors import FcnError
 from fcn.ui import kernels, parts, questions, share, shrinking, source, stepper
 
 
@@ -15,11 +12,7 @@ def show() -> None:
     kernels.overlap()
     kernels.start()
     model = parts.model_switch()
-    try:
-        photo = shrinking.subject(model, source.current(model))
-    except FcnError as error:
-        parts.complain(str(error))
-        st.stop()
+    photo = shrinking.subject(model, source.current(model))
     kernels.trained(model)
     shrinking.why_not_bilinear(photo)
     questions.answers(photo)

@@ -19,6 +19,7 @@ from streamlit.delta_generator import DeltaGenerator
 from threadpoolctl import threadpool_limits
 
 from fcn import zoo
+from fcn.errors import ModelError
 from fcn.images import MAX_BYTES, Photo, Pixels, decode
 from fcn.segmenter import Scores, Segmentation, Segmenter
 from fcn.workers import Workers
@@ -52,8 +53,14 @@ def card(model: str) -> zoo.Card:
 
 @st.cache_data
 def names() -> list[str]:
-    """Names of the models."""
-    return zoo.names()
+    """Names of the models.
+
+    Raises:
+        ModelError: There is none.
+    """
+    if not (found := zoo.names()):
+        raise ModelError("No model is installed: assets/models is empty. Restore it from the project.")
+    return found
 
 
 def preload() -> dict[str, str]:
