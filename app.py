@@ -1,11 +1,13 @@
 """Entry point: `streamlit run app.py`. Page setup and navigation, nothing else."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from fcn.errors import FcnError
 from fcn.ui import classroom, parts, quality_page, segment_page, steps_page
 
-st.set_page_config("Every pixel a class", page_icon=":material/grid_on:", layout="wide")
+st.set_page_config("Every pixel a class", page_icon=str(Path(__file__).parent / "assets" / "icon.png"), layout="wide")
 
 pages = [
     st.Page(segment_page.show, title="Try it", url_path="try", default=True),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from fcn import zoo
 from fcn.errors import ModelError
 from fcn.network import FEATURE_LAYERS, STRIDES
+from fcn.workers import processors
 
 if TYPE_CHECKING:
     import keras
@@ -76,7 +76,7 @@ class LiteRT:
         with np.load(io.BytesIO(data), allow_pickle=False) as held:
             self.kernels = {stride: held[f"kernel_{stride}"] for stride in STRIDES}
             self._graph = held["graph"].tobytes()  # the interpreter reads from it for as long as it lives
-        self._interpreter = Interpreter(model_content=self._graph, num_threads=os.cpu_count())
+        self._interpreter = Interpreter(model_content=self._graph, num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
         self._lock = threading.Lock()

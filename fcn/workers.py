@@ -5,11 +5,14 @@ What two ask for at once is made once. Work that nobody waits for any more is dr
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 PATIENCE = 0.3  # seconds between two looks at the place in line
@@ -106,3 +109,12 @@ class Workers:
             while self.stored > self.capacity:
                 _, oldest = self._store.popitem(last=False)
                 self.stored -= oldest.nbytes
+
+
+def processors() -> int:
+    """Processor cores that this process may use, at least 1: a container's limit counts, not the machine it is on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))
+    return cores

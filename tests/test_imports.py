@@ -22,6 +22,7 @@ ORDER = (
     "segmenter",
     "explain",
     "render",
+    "export",
     "metrics",
     "evaluation",
     "training",

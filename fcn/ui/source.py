@@ -45,15 +45,18 @@ def current(model: str, slot: DeltaGenerator | None = None) -> Source:
     if "received" in st.session_state:
         data, name = st.session_state.received
         _take_in(data, name, slot)
+    gallery, linked = samples(model), st.query_params.get("sample")
+    if linked in gallery and linked != st.session_state.get("linked"):
+        st.session_state.sample = linked  # the visitor went back in the browser, or came by a link
+    st.session_state.linked = linked
     if (mine := own()) is not None:
         return mine
-    gallery = samples(model)
     wanted = st.session_state.get("sample") or st.query_params.get("sample")
     if wanted not in gallery:  # none, another model's, or a made-up one
         wanted = next(iter(gallery))
         st.query_params.pop("sample", None)
     if st.session_state.get("sample") and st.query_params.get("sample") != wanted:
-        st.query_params["sample"] = wanted  # dropped from the link between pages
+        st.session_state.linked = st.query_params["sample"] = wanted  # dropped from the link between pages
     sample = gallery[wanted]
     photo, truth = sample.read()
     return Source(sample.name, sample.alt, sample.credit, photo, truth=truth)
@@ -87,7 +90,7 @@ def gallery(model: str, shown: Source) -> None:
 def _thumbnail(picture: bytes, title: str, name: str | None, chosen: bool) -> None:
     with st.container(width=THUMBNAIL[0], gap="xsmall"):
         st.image(picture, width=THUMBNAIL[0], alt="")
-        st.button(
+        pressed = st.button(
             title,
             key=f"choose-{name}",
             on_click=choose_sample,
@@ -95,12 +98,20 @@ def _thumbnail(picture: bytes, title: str, name: str | None, chosen: bool) -> No
             type="primary" if chosen else "secondary",
             width="stretch",
         )
+        if pressed and not chosen:  # see `inputs`
+            choose_sample(name)
+            st.rerun()
 
 
 def inputs() -> None:
-    """Draw the uploader and the camera. What they receive is taken in by `_receive` before the page is drawn again."""
+    """Draw the uploader and the camera. What they receive is taken in by `_receive` before the page is drawn again.
+
+    A page whose connection broke goes on with a new visit when its old one is gone: its first action then comes with
+    the first run of the script, in which Streamlit calls no callbacks.
+    """
     limit = MAX_BYTES // 1024**2
-    st.file_uploader(
+    files = {}
+    files["upload"] = st.file_uploader(
         f"Upload a photo ({FORMATS_SAID})",
         key="upload",
         on_change=_receive,
@@ -108,8 +119,12 @@ def inputs() -> None:
         max_upload_size=limit,
     )
     with st.container(key="camera"), st.popover("Use the camera", icon=":material/photo_camera:"):
-        st.camera_input("Take a photo", key="taken", on_change=_receive, args=("taken",))
+        files["taken"] = st.camera_input("Take a photo", key="taken", on_change=_receive, args=("taken",))
     st.caption("Your photo stays in memory for this visit. It is not stored and not put into any link.")
+    for widget, file in files.items():
+        if file is not None and file.file_id != st.session_state.get(f"{widget}-seen"):
+            _receive(widget)
+            st.rerun()
 
 
 def refused() -> str | None:
@@ -123,6 +138,7 @@ def _receive(widget: str) -> None:
     if file is None:
         st.session_state.pop("refused", None)
     else:
+        st.session_state[f"{widget}-seen"] = file.file_id
         st.session_state.received = file.getvalue(), "The photo" if widget == "taken" else file.name
 
 

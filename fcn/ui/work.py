@@ -6,7 +6,6 @@ every key is the SHA-256 of the photo with the model and its settings, and resul
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TypeVar
@@ -22,7 +21,7 @@ from fcn import zoo
 from fcn.errors import ModelError
 from fcn.images import MAX_BYTES, Photo, Pixels, decode
 from fcn.segmenter import Scores, Segmentation, Segmenter
-from fcn.workers import Workers
+from fcn.workers import Workers, processors
 
 T = TypeVar("T")
 STORE = 64 * 1024**2  # bytes of results
@@ -36,10 +35,10 @@ MultiPartParser.spool_max_size = MAX_BYTES + 1024**2
 def workers() -> Workers:
     """The threads that compute for all visitors."""
     threadpool_limits(1, "blas")  # visitors come in parallel; threads that wait for each other only slow them
-    return Workers(max(2, os.cpu_count() or 1), STORE)
+    return Workers(max(2, processors()), STORE)
 
 
-@st.cache_resource(show_spinner="Loading the network")
+@st.cache_resource(show_spinner=False)
 def segmenter(model: str) -> Segmenter:
     """A model, loaded once for all visitors: it is large, and threads may share it."""
     return Segmenter.load(model)
