@@ -24,7 +24,7 @@ from streamlit import net_util
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # `streamlit run` adds deploy/ alone
 
-from fcn.images import MAX_BYTES  # noqa: E402
+from fcn.files import MAX_BYTES  # noqa: E402
 
 if st.get_option("server.maxUploadSize") * 1024**2 > 2 * MAX_BYTES:
     # Streamlit reads .streamlit/config.toml of the folder that it is started from; without it 200 MB are let in.

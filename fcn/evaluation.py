@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from fcn.errors import DataError
-from fcn.images import IGNORE_LABEL, Labels, Pixels, decode, failing_as, labels_to_own_size
+from fcn.files import failing_as
+from fcn.images import IGNORE_LABEL, Labels, Pixels, decode, labels_to_own_size
 from fcn.metrics import Tally, confusion_matrix, mean_iou
 from fcn.network import STRIDES
 from fcn.segmenter import Scores, Segmenter

@@ -6,44 +6,19 @@ This is the only preprocessing: training, evaluation and the pages all come thro
 from __future__ import annotations
 
 import hashlib
-import io
-import logging
-import re
-import struct
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageFile
-from PIL.Image import DecompressionBombError
+from PIL import ExifTags, Image, ImageCms
 
-from fcn.errors import FcnError, PhotoError
+from fcn.errors import PhotoError
+from fcn.files import HEIF, failing_as, open_header, shown_name
 
-try:
-    from pillow_heif import register_heif_opener
-except ImportError:
-    HEIF: tuple[str, ...] = ()
-else:
-    register_heif_opener()
-    HEIF = ("HEIF",)
-
-# What Pillow has to say about a visitor's file belongs into no log.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").setLevel(logging.CRITICAL)
-
-MAX_BYTES = 20 * 1024**2
-MAX_PIXELS = 50_000_000
-# Formats, modes and decoders that take more than 4 bytes a pixel (WebP 20, TIFF 16, HEIC 9, CMYK 8), or much time.
-FEWER_PIXELS = {"WEBP": 13_000_000, "TIFF": 18_000_000, "HEIF": 30_000_000, "CMYK": 36_000_000, "bmp_rle": 4_000_000}
-MAX_READS = 1_000_000  # of a few bytes each: about a second of Pillow's time
-MAX_PARTS = 50_000  # chunks of a PNG, segments of a JPEG, values of a TIFF tag
-MAX_SCANS = 50  # a progressive JPEG has about 10; each takes 15 ms at 50 megapixels
 MAX_EXIF = 1024**2
-TILE = 1 << 20  # pixels converted at a time
-JPEG_MARK = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # not stuffing, restart or filling
+BAND = 1 << 19  # pixels converted at a time
 STRIDE_MULTIPLE = 32  # the network's overall stride
 IGNORE_LABEL = 255  # a pixel that counts in no score
 
@@ -112,6 +87,7 @@ def decode(data: bytes, name: str = "photo", *, longest: int | None = None) -> P
     Raises:
         PhotoError: the bytes are empty, too many, too many pixels, damaged or no image of these formats.
     """
+    name = shown_name(name)
     image = open_header(data, name, FORMATS, FORMATS_SAID, PhotoError)
     width, height = image.size
     damaged = f"{name} is damaged or incomplete: its pixels cannot be read. Upload it again, or save it anew as JPEG."
@@ -172,159 +148,23 @@ def labels_to_own_size(labels: Labels, size: tuple[int, int]) -> Labels:
     return own
 
 
-@contextmanager
-def failing_as(error: FcnError, kind: type[Exception] = Exception) -> Iterator[None]:
-    """Replace whatever a decoder raises by one plain error; Pillow's plugins raise nearly every built-in exception."""
-    try:
-        yield
-    except FcnError:
-        raise
-    except kind as cause:
-        raise error from cause
-
-
-def open_header(
-    data: bytes, name: str, formats: Sequence[str], formats_said: str, error: type[FcnError]
-) -> ImageFile.ImageFile:
-    """Read the header only, and refuse what is too large before any pixel is decoded."""
-    if not data:
-        raise error(f"{name} is empty (0 bytes). Choose another file.")
-    if len(data) > MAX_BYTES:
-        received = f"{len(data) / 1024**2:.1f} MB"
-        raise error(f"{name} has {received}; the limit is {MAX_BYTES // 1024**2} MB. Save it smaller or as JPEG.")
-    brand = data[8:12] if data[4:8] == b"ftyp" else b""
-    if brand in (b"avif", b"avis"):
-        raise error(f"{name} is an AVIF file, which cannot be read here. Save it as JPEG and upload that.")
-    if not HEIF and (brand[:3] in (b"hei", b"hev") or brand in (b"mif1", b"msf1")):
-        raise error(f"{name} is a HEIC file, which this server cannot read. Save it as JPEG and upload that.")
-    unreadable = f"{name} ({len(data):,} bytes) is not an image that can be read here, or is damaged."
-    enormous = f"{name} has hundreds of megapixels; the limit is {MAX_PIXELS // 10**6} megapixels. Save it smaller."
-    with failing_as(error(f"{unreadable} Use {formats_said}.")), failing_as(error(enormous), DecompressionBombError):
-        image = _plugin_open(_lean(data), formats)
+def bands(image: Image.Image, step: int = 1) -> Iterator[tuple[int, int, Image.Image]]:
+    """Cut an image into bands of about BAND pixels, a multiple of `step` rows high: first row, end, and the band."""
     width, height = image.size
-    kinds = (image.format, image.mode, image.tile[0].codec_name if image.tile else None)
-    limit = min(FEWER_PIXELS.get(str(kind), MAX_PIXELS) for kind in kinds)
-    if width * height > limit:
-        received = f"{width} x {height} pixels ({width * height / 1e6:.1f} megapixels)"
-        whose, advice = ("", "") if limit == MAX_PIXELS else (" for a file of this kind", " or as JPEG (RGB)")
-        raise error(f"{name} has {received}; the limit{whose} is {limit // 10**6} megapixels. Save it smaller{advice}.")
-    return image
-
-
-class _File(io.BytesIO):
-    """A file that ends the reading of endless tiny pieces: 20 MB of empty blocks keep Pillow busy for a minute."""
-
-    reads = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.reads += 1
-        if self.reads > MAX_READS:
-            raise ValueError("endless pieces")
-        return super().read(size)
-
-
-def _plugin_open(data: bytes, formats: Sequence[str]) -> ImageFile.ImageFile:
-    """Do what Image.open does, less its size check: that warns or fails by global settings, and cannot say the size."""
-    Image.init()
-    for name in formats:
-        factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is not None and (accept is None or accept(data[:16])):
-            image = factory(_File(data), "")
-            tags = getattr(image, "tag_v2", {})
-            if int(tags.get(322, 0)) * int(tags.get(323, 0)) > FEWER_PIXELS["TIFF"]:  # sides of a tile
-                raise ValueError("tiles far larger than a photo")
-            return image
-    raise ValueError("no known signature")
-
-
-def _lean(data: bytes) -> bytes:
-    """Leave out what decodes no pixel: broken it fails the file, and 20 MB of it cost Pillow minutes or gigabytes."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _lean_png(data)
-    if data.startswith(b"\xff\xd8\xff"):
-        return _lean_jpeg(data)
-    if data.startswith((b"II", b"MM")):
-        return _lean_tiff(data)
-    return data
-
-
-def _lean_png(data: bytes) -> bytes:
-    """Keep the chunks that a decoder must know, transparency, animation and EXIF."""
-    kept, start, parts = [data[:8]], 8, 0
-    while start + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, start)
-        end = start + 12 + length  # length, kind, content, checksum
-        if not kind[:1].islower() or kind in (b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"):
-            kept.append(data[start:end])
-        start, parts = end, parts + 1
-        if parts > MAX_PARTS:
-            raise ValueError("endless chunks")
-    return b"".join(kept)
-
-
-def _lean_jpeg(data: bytes) -> bytes:
-    """Keep what tells the colour space, the first EXIF, the tables and the scans, unless these are endless."""
-    kept, exifs, scans, parts, place = [data[:2]], 0, 0, 0, 2
-    while found := JPEG_MARK.search(data, place):
-        kind, start, place = found[1][0], found.start(), found.end()
-        if kind == 0xD9:  # end of image
-            break
-        if kind not in (0x01, 0xD8):
-            place += int.from_bytes(data[place : place + 2])
-        if kind == 0xDA:
-            scans += 1
-            kept.append(data[start:] if scans == 1 else b"")
-        elif not scans:
-            exif = kind == 0xE1 and data[start + 4 : start + 10] == b"Exif\0\0"
-            exifs += exif
-            if kind < 0xE0 or kind in (0xE0, 0xEE) or (exif and exifs == 1):  # below 0xE0 are tables and the frame
-                kept.append(data[start:place])
-        parts += 1
-        if scans > MAX_SCANS or parts > MAX_PARTS:
-            raise ValueError("endless scans or segments")
-    return b"".join(kept)
-
-
-def _lean_tiff(data: bytes) -> bytes:
-    """Append a copy of the first directory without long lists and without directories of its own."""
-    order, big = "<" if data.startswith(b"II") else ">", data[2] == 43
-    where, count, entry, size = ("Q", "Q", "HHQ", 20) if big else ("L", "H", "HHL", 12)
-    (start,) = struct.unpack_from(order + where, data, 8 if big else 4)
-    (entries,) = struct.unpack_from(order + count, data, start)
-    start += struct.calcsize(order + count)
-    end = start + min(entries, MAX_PARTS) * size
-    kept: dict[int, bytes] = {}
-    for place in range(start, end, size):
-        tag, kind, values = struct.unpack_from(order + entry, data, place)
-        if values <= MAX_PARTS and kind <= 16 and tag not in (330, 34665, 34853, 40965):
-            kept.setdefault(tag, data[place : place + size])
-    (following,) = struct.unpack_from(order + where, data, end)
-    moved = len(data) + len(data) % 2
-    header = data[: 8 if big else 4] + struct.pack(order + where, moved)
-    directory = struct.pack(order + count, len(kept)) + b"".join(kept.values()) + struct.pack(order + where, following)
-    return header + data[len(header) :].ljust(moved - len(header), b"\0") + directory
-
-
-def tiles(image: Image.Image, step: int = 1) -> Iterator[tuple[slice, slice, Image.Image]]:
-    """Cut an image into pieces of about TILE pixels, rows and columns multiples of `step`; give rows, columns, it."""
-    width, height = image.size
-    across = max(1, TILE // step) * step
-    down = max(1, TILE // min(width, across) // step) * step
-    for top in range(0, height, down):
-        for left in range(0, width, across):
-            right, bottom = min(left + across, width), min(top + down, height)
-            yield slice(top, bottom), slice(left, right), image.crop((left, top, right, bottom))
+    rows = max(1, BAND // width // step) * step
+    for top in range(0, height, rows):
+        end = min(top + rows, height)
+        yield top, end, image.crop((0, top, width, end))
 
 
 def _rgb_pixels(image: Image.Image, factor: int) -> tuple[Pixels, list[str]]:
-    """Convert to RGB and shrink by a whole factor. In pieces: Pillow's 4 bytes a pixel are 200 MB at the limit."""
+    """Convert to RGB and shrink by a whole factor. In bands: Pillow's 4 bytes a pixel are 200 MB at the limit."""
     width, height = image.size
     pixels = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
     span, notes = _span(image), dict[str, None]()
-    for rows, columns, piece in tiles(image, factor):
-        rgb, said = _to_rgb(piece, span)
-        rows, columns = (slice(part.start // factor, -(-part.stop // factor)) for part in (rows, columns))
-        pixels[rows, columns] = np.asarray(rgb.reduce(factor))
+    for top, end, band in bands(image, factor):
+        rgb, said = _to_rgb(band, span)
+        pixels[top // factor : -(-end // factor)] = np.asarray(rgb.reduce(factor))
         notes |= dict.fromkeys(said)
     return pixels, list(notes)
 
@@ -356,7 +196,7 @@ def _span(image: Image.Image) -> tuple[float, float]:
     """Find the darkest and brightest value of modes I and F, whose range nobody knows."""
     if image.mode not in ("I", "F"):
         return 0.0, 1.0
-    extremes = [(float(found.min()), float(found.max())) for *_, piece in tiles(image) for found in [_finite(piece)]]
+    extremes = [(float(found.min()), float(found.max())) for *_, band in bands(image) for found in [_finite(band)]]
     return min(low for low, _ in extremes), max(high for _, high in extremes)
 
 

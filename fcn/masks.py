@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fcn.errors import MaskError
-from fcn.images import IGNORE_LABEL, Labels, Pixels, failing_as, open_header, tiles
+from fcn.files import failing_as, open_header
+from fcn.images import IGNORE_LABEL, Labels, Pixels, bands
 
 
 def read_mask(
@@ -40,15 +41,15 @@ def read_mask(
     with failing_as(MaskError("The mask is damaged or incomplete: its pixels cannot be read. Save it again as PNG.")):
         image.load()
         by_colour = image.mode in ("RGB", "RGBA") or (image.mode == "P" and _colours_in_use(image) <= set(palette))
-        if not by_colour and image.mode in ("LA", "PA"):
+        if image.mode == "LA":
             raise MaskError(f"The mask has mode {image.mode}. Save it as greyscale, with a colour table, or as RGB.")
         table = _table(palette) if by_colour else None
         labels = np.empty(size, np.uint8)
-        for rows, columns, piece in tiles(image):  # whole, a colour mask of 50 megapixels would take over 1 GB
+        for top, end, band in bands(image):  # whole, a colour mask of 50 megapixels would take over 1 GB
             if table is None:
-                labels[rows, columns] = _labels_from_indices(np.asarray(piece), len(classes))
+                labels[top:end] = _labels_from_indices(np.asarray(band), len(classes))
             else:
-                labels[rows, columns] = _labels_from_colours(np.asarray(piece.convert("RGB")), table)
+                labels[top:end] = _labels_from_colours(np.asarray(band.convert("RGB")), table)
     return labels
 
 

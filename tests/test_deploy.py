@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from fcn import zoo
-from fcn.images import MAX_BYTES
+from fcn.files import MAX_BYTES
 from tests.benchmarks.proxy import free_ports, replica
 from tests.live import ROOT, Visitor
 

@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from fcn import images
+from fcn import files, images
 from fcn.errors import FcnError, MaskError, PhotoError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -94,7 +92,7 @@ def test_heic_is_read_where_its_library_is_installed() -> None:
 
 
 def test_heic_without_its_library_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "HEIF", ())
+    monkeypatch.setattr(files, "HEIF", ())
     for brand in (b"heic", b"mif1"):
         message = refused(struct.pack(">I", 24) + b"ftyp" + brand + bytes(12))
         assert "HEIC" in message and "Save it as JPEG" in message
@@ -237,21 +235,6 @@ def test_exif_orientation(orientation: int, form: str) -> None:
     assert np.abs(photo.pixels.astype(int) - upright).mean() < 3
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(
-    "exif",
-    [
-        b"Exif\0\0",
-        b"Exif\0\0MM\0*garbage without end",
-        b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
-        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x63\0\0\0",  # orientation 99
-        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\xff\xff\xff\x7f\xff\xff\xff\xff",  # endless text as orientation
-    ],
-)
-def test_broken_exif_does_not_fail_the_photo(exif: bytes) -> None:
-    assert images.decode(encode(smooth(48, 80), "JPEG", exif=exif)).size == (48, 80)
-
-
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
 def test_huge_or_broken_colour_profile_is_ignored(form: str) -> None:
     profile = noise(1000, 700).tobytes()  # over 2 MB: Pillow itself refuses a PNG with this
@@ -297,7 +280,9 @@ def test_draft_is_smaller_and_remembers_the_own_size() -> None:
     assert photo.size == (1600, 1200) and photo.pixels.shape == (400, 300, 3)
     ramps = np.abs(photo.pixels.astype(int) - np.rot90(stored, -1)[2::4, 2::4])
     assert ramps.mean() < 3
-    assert images.decode(encode(stored), longest=390).pixels.shape == (1200, 1600, 3)  # PNG has no such shortcut
+    blocks = images.decode(encode(stored), longest=390)  # PNG has no such shortcut: means of 2 x 2 pixels
+    assert blocks.size == (1200, 1600) and blocks.pixels.shape == (600, 800, 3)
+    assert np.abs(blocks.pixels.astype(int) - stored[::2, ::2]).max() <= 1
 
 
 def test_sha256_is_that_of_the_upload() -> None:
@@ -326,7 +311,7 @@ def test_formats_that_are_not_offered(form: str) -> None:
 
 
 def test_too_many_bytes() -> None:
-    message = refused(b"\xff\xd8\xff" + bytes(images.MAX_BYTES + 100_000))
+    message = refused(b"\xff\xd8\xff" + bytes(files.MAX_BYTES + 100_000))
     assert "20.1 MB" in message and "limit is 20 MB" in message
 
 
@@ -372,38 +357,6 @@ def test_whatever_pillow_raises_is_said_plainly(error: type[Exception], monkeypa
 
     monkeypatch.setattr(Image.Image, "convert", fail)
     assert "damaged" in refused(encode(noise(32, 32)[..., 0]))
-
-
-SEEDS = [
-    *(encode(smooth(20, 24), form) for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")),
-    encode(Image.fromarray(smooth(20, 24)).convert("P"), transparency=3),
-    encode(Image.fromarray(smooth(20, 24)).convert("CMYK"), "JPEG"),
-    encode(smooth(20, 24)[..., 0].astype(np.float32), "TIFF"),
-    encode(smooth(20, 24), "TIFF", compression="tiff_lzw"),
-    encode(smooth(20, 24), "GIF", save_all=True, append_images=[Image.new("L", (24, 20))]),
-]
-
-
-@pytest.mark.filterwarnings("ignore")
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(
-    seed=st.sampled_from(SEEDS),
-    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12),
-    kept=st.one_of(st.just(1.0), st.floats(0, 1)),
-)
-def test_mutated_files_give_a_photo_or_a_plain_error(
-    seed: bytes, changes: list[tuple[float, int]], kept: float
-) -> None:
-    data = bytearray(seed)
-    for place, value in changes:
-        data[int(place**2 * len(data))] = value  # squared: headers are where it hurts
-    data = data[: int(len(data) * kept)]
-    try:
-        photo = images.decode(bytes(data))
-    except PhotoError as error:
-        assert str(error)
-    else:
-        assert photo.pixels.shape == (*photo.size, 3) and photo.pixels.dtype == np.uint8
 
 
 # To the network and back

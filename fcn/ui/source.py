@@ -9,7 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fcn.errors import FcnError
-from fcn.images import FORMATS_SAID, MAX_BYTES, Labels, Photo
+from fcn.files import MAX_BYTES
+from fcn.images import FORMATS_SAID, Labels, Photo
 from fcn.ui import logs, work
 from fcn.ui.samples import THUMBNAIL, cut, samples, thumbnail
 

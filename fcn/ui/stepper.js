@@ -50,7 +50,7 @@ class Stepper extends Drawing {
     const restart = this.stride !== data.stride || this.title !== data.title
     Object.assign(this, { stride: data.stride, title: data.title, own: data.own, keras: data.keras, checked: fresh })
     if (restart || this.built !== this.shape()) {
-      this.pause()
+      this.stop()
       this.step = 0
     }
     this.build()
@@ -101,10 +101,14 @@ class Stepper extends Drawing {
   }
 
   pause() {
+    this.stop()
+    if (this.built) this.draw()
+  }
+
+  stop() {
     clearTimeout(this.timer)
     this.timer = null
     this.root.classList.remove("playing")
-    if (this.built) this.draw()
   }
 
   key(event) {

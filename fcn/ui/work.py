@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from fcn import zoo
 from fcn.errors import ModelError
-from fcn.images import MAX_BYTES, Photo, Pixels, decode
+from fcn.files import MAX_BYTES
+from fcn.images import Photo, Pixels, decode
 from fcn.segmenter import Scores, Segmentation, Segmenter
 from fcn.workers import Workers, processors
 
