@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from fcn.errors import FcnError
-from fcn.ui import classroom, parts, quality_page, segment_page, steps_page
+from fcn.ui import classroom, parts, quality_page, segment_page, steps_page, work
 
 st.set_page_config("Every pixel a class", page_icon=str(Path(__file__).parent / "assets" / "icon.png"), layout="wide")
 
@@ -17,7 +17,8 @@ pages = [
 page = st.navigation(pages, position="top")
 classroom.apply()
 try:
-    page.run()
+    with work.turn():
+        page.run()
 except FcnError as error:
     parts.complain(str(error))
 classroom.leave()

@@ -26,9 +26,17 @@ sys.path.insert(0, str(ROOT))  # `streamlit run` adds deploy/ alone
 
 from fcn.files import MAX_BYTES  # noqa: E402
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 if st.get_option("server.maxUploadSize") * 1024**2 > 2 * MAX_BYTES:
     # Streamlit reads .streamlit/config.toml of the folder that it is started from; without it 200 MB are let in.
     sys.exit(f"The settings of the project were not found. Start the server from {ROOT}.")
+
+if resource:  # four files a visitor; many systems allow 1024 unless asked
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 # For every WebSocket from another origin Streamlit would ask a server outside for this one's address, and all visitors
 # would wait for the answer, up to 2 s.

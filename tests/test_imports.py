@@ -22,6 +22,7 @@ ORDER = (
     "engines",
     "segmenter",
     "explain",
+    "reference",
     "render",
     "export",
     "metrics",

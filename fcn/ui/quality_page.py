@@ -13,7 +13,7 @@ import streamlit as st
 
 from fcn import render, zoo
 from fcn.network import STRIDES
-from fcn.ui import parts, share, work
+from fcn.ui import figures, parts, share, work
 from fcn.ui.samples import samples
 
 PUBLISHED = Path(__file__).parents[2] / "assets" / "published.json"
@@ -110,9 +110,10 @@ def measured_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
 def class_bars(card: zoo.Card) -> None:
     """IoU of each class, a bar a stride, transposed upsampling."""
     st.markdown("**Class by class: thin things need fine cells**")
-    figure = go.Figure()
+    figure, said = go.Figure(), []
     for stride, shade in zip(STRIDES, ("#9ecae1", "#4292c6", "#084594"), strict=True):
         iou = card.scores(stride, "transposed")["iou"]
+        said.append(f"FCN-{stride}s " + ", ".join(f"{name} {value:.0f}" for name, value in iou.items()))
         figure.add_bar(x=list(iou), y=list(iou.values()), name=f"FCN-{stride}s", marker_color=shade)
     figure.update_layout(
         height=320,
@@ -120,8 +121,9 @@ def class_bars(card: zoo.Card) -> None:
         yaxis_title="IoU, percent",
         legend={"orientation": "h", "y": 1.12},
         barmode="group",
+        dragmode=False,  # so that a finger can scroll
     )
-    st.plotly_chart(figure, width="stretch", config={"displayModeBar": False})
+    figures.draw(figure, "quality_classes", "IoU of each class, a bar for each network: " + "; ".join(said))
 
 
 def upper_bound(card: zoo.Card, paper: dict[str, Any]) -> None:
@@ -153,8 +155,11 @@ def upper_bound(card: zoo.Card, paper: dict[str, Any]) -> None:
         yaxis_title="mIoU, percent",
         xaxis={"title": "Factor", "type": "log", "tickvals": ticks, "ticktext": [f"x{tick}" for tick in ticks]},
         legend={"orientation": "h", "y": 1.2},
+        dragmode=False,
     )
-    st.plotly_chart(figure, width="stretch", config={"displayModeBar": False})
+    last = rows[-1]
+    said = f"At x{last['factor']} the truth keeps mIoU {last['bilinear']:.0f} bilinear, {last['nearest']:.0f} nearest"
+    figures.draw(figure, "quality_bound", f"mIoU by factor. {said}")
     st.caption(
         "Curves: the truth, shrunk by a factor and enlarged again. Points: this model, which may lie above its curve: "
         "a cell of the shrunk truth holds shares of classes, a trained score may also hint where an edge lies. "

@@ -66,7 +66,7 @@ def show(card: zoo.Card, chosen: Source, both: dict[str, Labels], stride: int) -
     st.markdown(f"**Against the truth, FCN-{stride}s**")
     for column, (way, found) in zip(st.columns(len(both)), both.items(), strict=True):
         key = ("verdict", card.name, chosen.photo.sha256, truth.name, found.shape, stride, way)
-        verdict = work.kept(key, partial(compared, found, truth.labels, len(card.classes)))
+        verdict = work.made(key, partial(compared, found, truth.labels, len(card.classes)))
         with column:
             st.markdown(
                 f"{UPSAMPLING_TITLES[way]}: mIoU **{verdict.miou:.1%}**, boundary F1 **{verdict.boundary_f1:.1%}**, "
@@ -101,7 +101,7 @@ def uploaded_mask(card: zoo.Card, chosen: Source) -> Truth | None:
         if file is None:
             return None
         try:
-            return work.kept(
+            return work.made(
                 ("mask", card.name, chosen.photo.size, file.file_id),
                 lambda: Truth(file.file_id, read_mask(file.getvalue(), card.classes, card.palette, chosen.photo.size)),
             )

@@ -11,7 +11,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from fcn import export, zoo
+from fcn import export, render, zoo
 from fcn.export import Export
 from fcn.images import decode
 from fcn.network import STRIDES
@@ -138,7 +138,8 @@ def compute(settings: Settings, chosen: Source, slot: DeltaGenerator) -> Result:
 def pictures(settings: Settings, chosen: Source, card: zoo.Card, result: Result) -> None:
     """Photo, score map and segmentation side by side."""
     stride, scores = settings.stride, result.scores
-    photo = parts.at_size(chosen.photo.pixels, scores.height, scores.width)
+    pixels, size = chosen.photo.pixels, (scores.height, scores.width)
+    photo = work.picture((chosen.photo.sha256, size), lambda: render.jpeg(parts.at_size(pixels, *size)))
     key = f"{settings.model} {chosen.photo.sha256} {settings.longest}"
     data = viewer.payload(key, photo, card, scores, result.both, stride, settings.upsampling, settings.view)
     labels, coarse = result.both[settings.upsampling].labels, scores.coarse_labels(stride)
@@ -193,8 +194,8 @@ def facts(settings: Settings, chosen: Source, result: Result) -> None:
             f"The two upsamplings label **{differ:,} pixels** ({differ / bilinear.size:.1%}) differently.",
             width="content",
         )
-        if settings.view.right != "difference":
-            st.button("Show where", on_click=show_difference, type="tertiary", key="where")
+        seen = settings.view.right == "difference"  # the button stays where it is, so that nothing jumps
+        st.button("Show where", on_click=show_difference, type="tertiary", key="where", disabled=seen)
         milliseconds = result.both[settings.upsampling].milliseconds
         st.caption(f":material/timer: {network} · upsampling {milliseconds:.0f} ms", width="content")
 
@@ -242,11 +243,11 @@ def actions(chosen: Source, card: zoo.Card, result: Result, settings: Settings) 
         opacity = settings.view.opacity
         return make(Export(pixels, card, result.scores, settings.stride, settings.upsampling, both, opacity))
 
-    def offer(label: str, make: Callable[[Export], bytes], name: str, kind: Literal["primary", "tertiary"]) -> None:
+    def offer(label: str, make: Callable[[Export], bytes], name: str, kind: Literal["secondary", "tertiary"]) -> None:
         data = partial(work.exported, partial(made, make))
         st.download_button(label, data, f"{stem}.{name}", on_click="ignore", type=kind, width="stretch")
 
     with st.container(width="content", key="actions"), st.popover("Download", icon=":material/download:"):
-        offer("All files (ZIP)", export.archive, "zip", "primary")
+        offer("All files (ZIP)", export.archive, "zip", "secondary")
         for name, make in export.FILES.items():
             offer(name, make, name, "tertiary")

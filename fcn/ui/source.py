@@ -83,7 +83,8 @@ def gallery(model: str, shown: Source) -> None:
     mine: Source | None = st.session_state.get("own")
     with st.container(horizontal=True, key="gallery"):
         if mine is not None:
-            _thumbnail(cut(mine.photo.pixels), "Your photo", None, shown.data is not None)
+            small = work.picture((mine.photo.sha256, "small"), lambda: cut(mine.photo.pixels))
+            _thumbnail(small, "Your photo", None, shown.data is not None)
         for sample in samples(model).values():
             _thumbnail(thumbnail(model, sample.name), sample.title, sample.name, shown.name == sample.name)
 
@@ -96,7 +97,7 @@ def _thumbnail(picture: bytes, title: str, name: str | None, chosen: bool) -> No
             key=f"choose-{name}",
             on_click=choose_sample,
             args=(name,),
-            type="primary" if chosen else "secondary",
+            icon=":material/check:" if chosen else None,
             width="stretch",
         )
         if pressed and not chosen:  # see `inputs`

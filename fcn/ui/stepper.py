@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from fcn import explain
+from fcn.errors import ModelError
+from fcn.ui import parts, work
 from fcn.ui.choices import pick, tiny
 
 KEY = "steps_player"
@@ -17,8 +17,6 @@ TITLES = {"nearest": "Nearest", "bilinear": "Bilinear", "random": "Random", "own
 START = np.array(
     [[1, 2, 1, 0, 0], [2, 4, 3, 1, 0], [1, 3, 2, 0, -1], [0, 1, 0, -1, -2], [0, 0, -1, -2, -1]], dtype=np.float64
 )
-
-Rows = tuple[tuple[float, ...], ...]
 
 
 def _text(name: str) -> str:
@@ -44,8 +42,12 @@ def play() -> None:
     side, stride, kind, kernel = choose()
     scores = edited("scores", START[:side, :side])
     kernel = edited("kernel", kernel) if kind == "own" else kernel
-    with nullcontext() if "keras" in sys.modules else st.spinner("Loading Keras, which checks the result"):
-        full = by_keras(rows(scores), stride, rows(kernel))
+    try:
+        with st.spinner("Asking Keras, which checks the result"):
+            full = work.by_keras(scores, stride, kernel)
+    except ModelError as error:
+        parts.complain(str(error))
+        return
     _player(
         key=KEY,
         data={
@@ -89,30 +91,3 @@ def edited(name: str, start: np.ndarray) -> np.ndarray:
         return start
     usable = received.shape == start.shape and bool((np.abs(received) <= 1e6).all())  # NaN is not usable either
     return received if usable else start
-
-
-def rows(square: np.ndarray) -> Rows:
-    """(h, w) as tuples, which a cache can use as a key."""
-    return tuple(map(tuple, square.tolist()))
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def by_keras(scores: Rows, stride: int, kernel: Rows) -> np.ndarray:
-    """The result of the Keras layer with this kernel.
-
-    Args:
-        scores: (h, w) as tuples.
-        stride: Factor of enlargement.
-        kernel: (k, k) as tuples.
-
-    Returns:
-        (h stride, w stride) float32.
-    """
-    import keras
-
-    weights = np.asarray(kernel, np.float32)[:, :, np.newaxis, np.newaxis]  # (k, k, 1, 1)
-    layer = keras.layers.Conv2DTranspose(1, len(kernel), strides=stride, padding="same", use_bias=False)
-    layer.build((None, None, None, 1))
-    layer.kernel.assign(weights)
-    full = layer(np.asarray(scores, np.float32)[np.newaxis, :, :, np.newaxis])
-    return np.asarray(keras.ops.convert_to_numpy(full))[0, :, :, 0]

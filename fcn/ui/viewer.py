@@ -16,7 +16,6 @@ import numpy as np
 import streamlit as st
 
 from fcn import render, zoo
-from fcn.images import Pixels
 from fcn.segmenter import Scores, Segmentation
 from fcn.ui import parts
 
@@ -63,7 +62,7 @@ def show(data: dict[str, Any]) -> None:
 
 def payload(
     key: str,
-    pixels: Pixels,
+    photo: bytes,
     card: zoo.Card,
     scores: Scores,
     both: dict[str, Segmentation],
@@ -75,7 +74,7 @@ def payload(
 
     Args:
         key: Changes when the photo does; zoom and inspector then start anew.
-        pixels: (h, w, 3) uint8, the photo at working size.
+        photo: The photo at working size, as JPEG.
         card: The model's card.
         scores: Its score maps.
         both: Labels by upsampling, with confidence.
@@ -94,7 +93,7 @@ def payload(
     shares = render.class_shares(found.labels, card.classes)
     return {
         "key": key,
-        "photo": "data:image/jpeg;base64," + base64.b64encode(render.jpeg(pixels)).decode(),
+        "photo": "data:image/jpeg;base64," + base64.b64encode(photo).decode(),
         "width": scores.width,
         "height": scores.height,
         "stride": stride,

@@ -6,7 +6,9 @@ every key is the SHA-256 of the photo with the model and its settings, and resul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,10 +23,14 @@ from fcn import zoo
 from fcn.errors import ModelError
 from fcn.files import MAX_BYTES
 from fcn.images import Photo, Pixels, decode
+from fcn.reference import Reference
 from fcn.segmenter import Scores, Segmentation, Segmenter
 from fcn.workers import Workers, processors
 
 T = TypeVar("T")
+TURNS = max(2, processors())
+_turns = threading.BoundedSemaphore(TURNS)
+_mine = threading.local()  # .held: whether this thread has a turn
 STORE = 64 * 1024**2  # bytes of results
 LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
 
@@ -32,11 +38,26 @@ LARGEST = 960  # pixels, the largest working size: more of an upload is not kept
 MultiPartParser.spool_max_size = MAX_BYTES + 1024**2
 
 
+class Encoded(bytes):
+    """An encoded picture that says its size, as the store wants it."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return len(self)
+
+
+@st.cache_resource(show_spinner=False)
+def reference() -> Reference:
+    """Keras, for the step by step page."""
+    return Reference()
+
+
 @st.cache_resource(show_spinner=False)
 def workers() -> Workers:
     """The threads that compute for all visitors."""
     threadpool_limits(1, "blas")  # visitors come in parallel; threads that wait for each other only slow them
-    return Workers(max(2, processors()), STORE)
+    return Workers(TURNS, STORE)
 
 
 @st.cache_resource(show_spinner=False)
@@ -72,6 +93,17 @@ def preload() -> dict[str, str]:
     return {name: segmenter(name).engine.name for name in names()}
 
 
+@contextmanager
+def turn() -> Iterator[None]:
+    """Run a page, no more at once than TURNS: hundreds of threads would starve the one that talks to the browsers."""
+    with _turns:
+        _mine.held = True
+        try:
+            yield
+        finally:
+            _mine.held = False
+
+
 def scores(model: str, photo: str, longest: int, pixels: Pixels, slot: DeltaGenerator | None = None) -> Scores:
     """Score maps of a photo: the backbone runs here and nowhere else.
 
@@ -82,8 +114,8 @@ def scores(model: str, photo: str, longest: int, pixels: Pixels, slot: DeltaGene
         pixels: (H, W, 3) uint8.
         slot: Where to show the place in line, if it comes to waiting.
     """
-    network, key = segmenter(model), ("scores", model, photo, longest)
-    return workers().get(key, lambda: network.score(pixels, longest), _told(slot))
+    network = segmenter(model)
+    return made(("scores", model, photo, longest), lambda: network.score(pixels, longest), slot)
 
 
 def segmentation(
@@ -97,7 +129,7 @@ def segmentation(
 ) -> Segmentation:
     """Labels from one upsampling of a photo's score map; arguments as for `scores`."""
     network, key = segmenter(model), ("labels", model, photo, longest, stride, upsampling)
-    return workers().get(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), _told(slot))
+    return made(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), slot)
 
 
 def decoded(data: bytes, name: str, slot: DeltaGenerator | None = None) -> Photo:
@@ -106,12 +138,43 @@ def decoded(data: bytes, name: str, slot: DeltaGenerator | None = None) -> Photo
     Raises:
         PhotoError: As for `decode`.
     """
-    return workers().get(object(), lambda: _reduced(decode(data, name, longest=LARGEST)), _told(slot), keep=False)
+    return made(object(), lambda: _reduced(decode(data, name, longest=LARGEST)), slot, keep=False)
 
 
-def kept(key: Hashable, make: Callable[[], T]) -> T:
-    """Make something else that a page shows, once; the result says its size in `nbytes`."""
-    return workers().get(key, make, _told(None))
+def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+    """What Keras gives; see `Reference.transposed`."""
+    key = ("keras", scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
+    return made(key, lambda: reference().transposed(scores, stride, kernel))
+
+
+def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
+    """Encode a picture once; `key` tells it from all others."""
+    return made(("picture", key), lambda: Encoded(make()))
+
+
+def made(key: Hashable, make: Callable[[], T], slot: DeltaGenerator | None = None, keep: bool = True) -> T:
+    """Make something on the shared threads, or take what was made before; see `Workers.get`.
+
+    Whoever has to wait lets others have the turn, and Streamlit gets a chance to end the run of a visitor who has left.
+    """
+    gave_up_turn = False
+
+    def waiting(before: int) -> None:
+        nonlocal gave_up_turn
+        if getattr(_mine, "held", False) and not gave_up_turn:
+            gave_up_turn = True
+            _turns.release()
+        if slot is None:
+            st.session_state.get("own")
+        else:
+            said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
+            slot.caption(f":material/hourglass_top: {said}")
+
+    try:
+        return workers().get(key, make, waiting, keep)
+    finally:
+        if gave_up_turn:
+            _turns.acquire()
 
 
 def exported(make: Callable[[], bytes]) -> bytes:
@@ -128,16 +191,3 @@ def _reduced(photo: Photo) -> Photo:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     image = Image.fromarray(photo.pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     return replace(photo, pixels=np.asarray(image))
-
-
-def _told(slot: DeltaGenerator | None) -> Callable[[int], None]:
-    """What to do while waiting. Either way Streamlit gets a chance to end the run of a visitor who has left."""
-
-    def waiting(before: int) -> None:
-        if slot is None:
-            st.session_state.get("own")
-        else:
-            said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
-            slot.caption(f":material/hourglass_top: {said}")
-
-    return waiting
