@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -37,13 +37,15 @@ class _Job:
 class Workers:
     """Threads that make things by key, and keep the last of them."""
 
-    def __init__(self, threads: int, capacity: int):
+    def __init__(self, threads: int, capacity: int, aside: Callable[[], AbstractContextManager[None]] = nullcontext):
         """Start the threads.
 
         Args:
             threads: How many things are made at once.
             capacity: Bytes of results kept; those not asked for the longest go first.
+            aside: What a thread that waits for a result is in meanwhile.
         """
+        self._aside = aside
         self.capacity = capacity
         self.stored = 0  # bytes
         self._pool = ThreadPoolExecutor(threads, "worker")
@@ -73,13 +75,14 @@ class Workers:
             job = self._jobs[key]
             job.waiting += 1
         try:
-            while True:
-                try:
-                    return job.future.result(PATIENCE)  # type: ignore[no-any-return]
-                except TimeoutError:
-                    if job.future.done():  # it is `make` that timed out
-                        raise
-                    waiting(self._place(key))
+            with self._aside():
+                while True:
+                    try:
+                        return job.future.result(PATIENCE)  # type: ignore[no-any-return]
+                    except TimeoutError:
+                        if job.future.done():  # it is `make` that timed out
+                            raise
+                        waiting(self._place(key))
         finally:
             with self._lock:
                 job.waiting -= 1

@@ -57,7 +57,7 @@ def reference() -> Reference:
 def workers() -> Workers:
     """The threads that compute for all visitors."""
     threadpool_limits(1, "blas")  # visitors come in parallel; threads that wait for each other only slow them
-    return Workers(TURNS, STORE)
+    return Workers(TURNS, STORE, _aside)
 
 
 @st.cache_resource(show_spinner=False)
@@ -102,6 +102,19 @@ def turn() -> Iterator[None]:
             yield
         finally:
             _mine.held = False
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """Let others have the turn, if this thread has one."""
+    held = getattr(_mine, "held", False)
+    if held:
+        _turns.release()
+    try:
+        yield
+    finally:
+        if held:
+            _turns.acquire()
 
 
 def scores(model: str, photo: str, longest: int, pixels: Pixels, slot: DeltaGenerator | None = None) -> Scores:
@@ -155,26 +168,17 @@ def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
 def made(key: Hashable, make: Callable[[], T], slot: DeltaGenerator | None = None, keep: bool = True) -> T:
     """Make something on the shared threads, or take what was made before; see `Workers.get`.
 
-    Whoever has to wait lets others have the turn, and Streamlit gets a chance to end the run of a visitor who has left.
+    While waiting Streamlit gets a chance to end the run of a visitor who has left.
     """
-    gave_up_turn = False
 
     def waiting(before: int) -> None:
-        nonlocal gave_up_turn
-        if getattr(_mine, "held", False) and not gave_up_turn:
-            gave_up_turn = True
-            _turns.release()
         if slot is None:
             st.session_state.get("own")
         else:
             said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
             slot.caption(f":material/hourglass_top: {said}")
 
-    try:
-        return workers().get(key, make, waiting, keep)
-    finally:
-        if gave_up_turn:
-            _turns.acquire()
+    return workers().get(key, make, waiting, keep)
 
 
 def exported(make: Callable[[], bytes]) -> bytes:
