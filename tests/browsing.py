@@ -24,7 +24,7 @@ from fcn import render, zoo
 from fcn.segmenter import Scores, Segmentation, Segmenter
 from fcn.ui.samples import samples
 
-PATIENCE = 300  # seconds, for a busy machine
+PATIENCE = float(os.environ.get("FCN_PATIENCE", 300))  # seconds, for a busy machine
 PHOTO, SCORES, SEGMENTATION = 0, 1, 2  # the three pictures
 WIDE = 1632, 1000  # window in which a picture of 480 x 360 pixels is drawn pixel by pixel
 NAMES = ("chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome")
@@ -117,8 +117,10 @@ def option(page: Page, key: str, title: str) -> Locator:
 
 def choose(page: Page, key: str, title: str, ready: str = ".") -> None:
     """Choose in a segmented control and wait for pictures that `ready` tells of."""
-    option(page, key, title).click()
-    expect(option(page, key, title)).to_be_checked()
+    wanted = option(page, key, title)
+    if not wanted.is_checked():
+        wanted.click()
+    expect(wanted).to_be_checked()
     settled(page, ready)
 
 
@@ -149,6 +151,95 @@ def jpeg(width: int, height: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG")
     return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What has the focus: its name, its kind of element, and the keys of the controls that it is in."""
+
+    name: str
+    tag: str
+    keys: tuple[str, ...]
+
+
+def tab_stops(page: Page, most: int = 120) -> list[Stop]:
+    """Everything that the Tab key reaches, from the top of the page until it comes round."""
+    page.locator("body").evaluate("one => { one.tabIndex = -1; one.focus(); one.removeAttribute('tabindex'); }")
+    page.evaluate("window.seen = []")
+    stops: list[Stop] = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        name, tag, keys, number = page.evaluate(FOCUSED)
+        if tag == "BODY" or number < len(stops):
+            break
+        stops.append(Stop(name, tag, tuple(keys)))
+    return stops
+
+
+#: Name, tag, keys and number (in the order of the first focus) of what has the focus, in a shadow tree too.
+FOCUSED = """() => {
+    let one = document.activeElement, keys = [], host;
+    while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+    for (let part = one; part; part = part.parentElement ?? part.getRootNode().host)
+        keys.push(...[...part.classList].filter(name => name.startsWith("st-key-")).map(name => name.slice(7)));
+    const seen = window.seen;
+    if (!seen.includes(one)) seen.push(one);
+    const name = one.getAttribute("aria-label") || one.labels?.[0]?.innerText || one.innerText || "";
+    return [name.trim(), one.tagName, keys, seen.indexOf(one)];
+}"""
+
+
+# The wire
+
+
+@dataclass
+class Frame:
+    """A message of the WebSocket: when, in seconds of the browser's clock, which way, and bytes before compression."""
+
+    time: float
+    sent: bool
+    size: int
+
+
+class Wire:
+    """Everything that a page loads and exchanges with the server, from the moment this is made.
+
+    Attributes:
+        loaded: Bytes of each answer on the wire, header included, by address and in the order of their end.
+        frames: Messages of the WebSocket.
+    """
+
+    def __init__(self, page: Page):
+        self.loaded: list[tuple[str, int]] = []
+        self.frames: list[Frame] = []
+        self._addresses: dict[str, str] = {}
+        session = page.context.new_cdp_session(page)
+        session.on("Network.requestWillBeSent", self._asked)
+        session.on("Network.loadingFinished", self._loaded)
+        session.on("Network.webSocketFrameSent", lambda event: self._frame(event, True))
+        session.on("Network.webSocketFrameReceived", lambda event: self._frame(event, False))
+        session.send("Network.enable")
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        self._addresses[event["requestId"]] = event["request"]["url"]
+
+    def _loaded(self, event: dict[str, Any]) -> None:
+        self.loaded.append((self._addresses.get(event["requestId"], ""), int(event["encodedDataLength"])))
+
+    def _frame(self, event: dict[str, Any], sent: bool) -> None:
+        text, binary = event["response"]["payloadData"], event["response"]["opcode"] == 2
+        size = len(text) * 3 // 4 - text[-2:].count("=") if binary else len(text.encode())
+        self.frames.append(Frame(event["timestamp"], sent, size))
+
+    def bundle(self) -> int:
+        """Bytes of Streamlit's own files."""
+        return sum(size for address, size in self.loaded if "/static/" in address)
+
+    def bytes(self) -> dict[str, int]:
+        """Bytes by what they are for."""
+        total = sum(size for _, size in self.loaded)
+        received = sum(frame.size for frame in self.frames if not frame.sent)
+        return {"Streamlit's files": self.bundle(), "other files": total - self.bundle(), "WebSocket": received}
 
 
 # Pictures
@@ -197,6 +288,7 @@ class Known:
     """What the network says of a sample, at working size."""
 
     card: zoo.Card
+    photo: np.ndarray  # (h, w, 3) uint8
     pixels: np.ndarray  # (h, w, 3) uint8, as the page shows the photo
     scores: Scores
     segmenter: Segmenter
@@ -225,4 +317,9 @@ def known(model: str = "street", sample: str = "scene-24") -> Known:
     segmenter = Segmenter.load(model)
     photo, _ = samples(model)[sample].read()
     shown = np.asarray(Image.open(io.BytesIO(render.jpeg(photo.pixels))))
-    return Known(segmenter.card, shown, segmenter.score(photo.pixels), segmenter)
+    return Known(segmenter.card, photo.pixels, shown, segmenter.score(photo.pixels), segmenter)
+
+
+def sha(model: str, sample: str) -> str:
+    """What the pictures of a sample name themselves by, as part of `data-ready`."""
+    return samples(model)[sample].read()[0].sha256

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
-from tests.browsing import PHOTO, SEGMENTATION, jpeg, opened, pictures, settled, switch, upload, viewer
+from tests.browsing import PHOTO, SEGMENTATION, Wire, choose, jpeg, opened, pictures, settled, switch, upload, viewer
 
 pytestmark = pytest.mark.browser
 
@@ -43,26 +43,33 @@ def test_switch_changes_the_segmentation_alone(page: Page) -> None:
     assert pictures(page) == transposed
 
 
-def test_nothing_jumps_when_the_switch_is_used(page: Page) -> None:
-    opened(page)
-    watched = page.locator(".viewer canvas, .viewer .readout")
-    watched.evaluate_all(
+def watch(page: Page) -> None:
+    """Note where the pictures and what is below them are, in every frame drawn from now on."""
+    page.locator(".viewer canvas, .viewer .readout, .viewer .legend, .st-key-facts").evaluate_all(
         """all => {
             window.places = all.map(() => []);
             const look = () => {
                 all.forEach((one, index) => {
                     const box = one.getBoundingClientRect();
-                    window.places[index].push([box.top, box.height]);
+                    window.places[index].push([box.top, one.matches("canvas") ? box.height : 0]);
                 });
                 requestAnimationFrame(look);
             };
             look();
         }"""
     )
+
+
+def moved(page: Page) -> float:
+    """How far anything has moved up or down since `watch`, pixels."""
+    return max(float(np.ptp(np.array(places), axis=0).max()) for places in page.evaluate("window.places"))
+
+
+def test_nothing_jumps_when_the_switch_is_used(page: Page) -> None:
+    opened(page)
+    watch(page)
     switch(page, "Bilinear", "bilinear")
-    for places in page.evaluate("window.places"):
-        spread = np.ptp(np.array(places), axis=0)  # over every frame drawn, not only at the end
-        assert spread.max() <= 1, f"top and height moved by {spread} pixels"
+    assert moved(page) <= 1
 
 
 def test_pointing_at_a_pixel_reads_it_out(page: Page) -> None:
@@ -120,3 +127,25 @@ def test_model_and_network_are_switched_and_kept_in_the_link(page: Page) -> None
     opened(page, "/?" + page.url.split("?", 1)[1])
     expect(page.locator(".viewer .legend")).to_contain_text("person")
     expect(page.locator(".viewer figcaption").nth(1)).to_contain_text("8 x 8 pixels")
+
+
+@pytest.mark.parametrize(
+    "key, title, ready",
+    [("view", "Difference", "difference"), ("view", "Compare", "compare"), ("stride", "FCN-8s", "8$")],
+)
+def test_nothing_jumps_when_another_picture_or_network_is_chosen(page: Page, key: str, title: str, ready: str) -> None:
+    opened(page)
+    watch(page)
+    choose(page, key, title, ready)
+    assert moved(page) <= 1
+
+
+def test_first_page_weighs_little_beside_streamlit_itself(page: Page) -> None:
+    wire = Wire(page)
+    opened(page)
+    page.wait_for_load_state("networkidle")
+    found = wire.bytes()
+    total, own = sum(found.values()), sum(found.values()) - wire.bundle()
+    print(f"first page: {total / 1000:.0f} kB, of which this app {own / 1000:.0f} kB", found)
+    assert found["WebSocket"] > 50_000 and found["other files"] > 10_000 and wire.bundle() > 500_000, "not all counted"
+    assert own < 500_000

@@ -69,7 +69,7 @@ def show() -> None:
         actions(chosen, card, result, settings)
     suits(card, result.scores)
     st.markdown(lesson(card))
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([2, 1], gap="medium")  # six thumbnails in a row
     with left, st.container(key="samples"):
         st.markdown("**Another photo**")
         source.gallery(settings.model, chosen)

@@ -73,7 +73,7 @@ def why_not_bilinear(photo: Subject) -> None:
         way = pick("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)
     model, classes = photo.card.name, photo.card.classes
     height, width = photo.labels.shape
-    cells = f"{-(-height // factor)} x {-(-width // factor)} cells"
+    cells = f"{-(-width // factor)} x {-(-height // factor)} cells"
     back = returned(model, photo.sha256, photo.is_truth, factor, way, photo.labels)
     pictures = (
         ("Photo", render.jpeg(photo.pixels), photo.alt),
