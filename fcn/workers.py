@@ -80,8 +80,8 @@ class Workers:
                     try:
                         return job.future.result(PATIENCE)  # type: ignore[no-any-return]
                     except TimeoutError:
-                        if job.future.done():  # it is `make` that timed out
-                            raise
+                        if job.future.done():  # just now, or it is `make` that timed out
+                            return job.future.result()  # type: ignore[no-any-return]
                         waiting(self._place(key))
         finally:
             with self._lock:

@@ -24,7 +24,7 @@ from fcn import render, zoo
 from fcn.segmenter import Scores, Segmentation, Segmenter
 from fcn.ui.samples import samples
 
-PATIENCE = float(os.environ.get("FCN_PATIENCE", 300))  # seconds, for a busy machine
+PATIENCE = 300  # seconds, for a busy machine
 PHOTO, SCORES, SEGMENTATION = 0, 1, 2  # the three pictures
 WIDE = 1632, 1000  # window in which a picture of 480 x 360 pixels is drawn pixel by pixel
 NAMES = ("chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome")

@@ -143,3 +143,16 @@ def test_what_is_not_to_be_kept_is_not() -> None:
     workers = Workers(1, 100)
     workers.get("key", Thing, patient, keep=False)
     assert workers.stored == 0
+
+
+def test_what_is_done_just_after_the_patience_ends_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = Future.result
+
+    def late(future: "Future[Thing]", timeout: float | None = None) -> Thing:
+        made = result(future, 10)
+        if timeout is not None:
+            raise TimeoutError
+        return made
+
+    monkeypatch.setattr(Future, "result", late)
+    assert Workers(1, 100).get("key", Thing, patient) == Thing()
