@@ -87,7 +87,7 @@ def train(options: argparse.Namespace) -> int:
     """Train a model, or go on where a stopped training was."""
     from fcn.training.command import train_to_file
 
-    train_to_file(options.model, options.data, options.out, quick=options.quick)
+    train_to_file(options.model, options.data, options.out, quick=options.quick, earlier=options.start)
     return 0
 
 
@@ -218,6 +218,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", metavar="FILE.keras", type=Path, required=True)
     command.add_argument("--quick", action="store_true", help="one short epoch a phase, to see that it runs")
+    command.add_argument(
+        "--start", type=Path, metavar="FILE", help="a trained .keras file to begin with (default: ImageNet's weights)"
+    )
     command.set_defaults(run=train)
 
     command = commands.add_parser(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from fcn.upsampling import bilinear_kernel
 
 if TYPE_CHECKING:
@@ -42,23 +44,28 @@ STAGES = (
 FEATURE_LAYERS = {8: "block4_add", 16: "block10_add", 32: "top_relu"}
 STEM_CHANNELS = 32
 TOP_CHANNELS = 1280
+SHAPE_CHANNELS = 48
 
 
-def build(classes: int, dropout: float = 0.0) -> keras.Model:
+def build(classes: int, shape_channels: int = SHAPE_CHANNELS, dropout: float = 0.0) -> keras.Model:
     """Build the FCN with random weights and bilinear upsampling kernels.
 
     Args:
         classes: Number of classes C, at least 2.
+        shape_channels: Number of shape channels E, at least 0.
         dropout: Rate before each 1x1 scoring convolution, 0 to 1. It acts in training only.
 
     Returns:
         A functional model. Input (N, H, W, 3) float, RGB 0-255, H and W multiples of 32. Output, a dictionary:
         "scores_S" (N, H/S, W/S, C) float, unbounded class scores (logits), and
         "upsampled_S" (N, H, W, C), the same scores brought to full size by the transposed convolution
-        of stride S, for S in 32, 16, 8.
+        of stride S, for S in 32, 16, 8. With shape channels also
+        "shape_32" (N, H/32, W/32, E) float, at least 0: what the transposed convolution of stride 32 sees beside the
+        scores, and "mixed_32" (N, H/32, W/32, C), scores that a 1x1 convolution makes of both: enlarged bilinearly,
+        they show what mixing channels is worth without a kernel of its own.
 
     Raises:
-        ValueError: There are fewer than two classes.
+        ValueError: There are fewer than two classes, or fewer than no shape channels.
 
     Source:
         Long, Shelhamer, Darrell: Fully convolutional networks for semantic segmentation, 2015, section 4.
@@ -67,19 +74,34 @@ def build(classes: int, dropout: float = 0.0) -> keras.Model:
 
     if classes < 2:
         raise ValueError(f"The network was asked for {classes} classes; segmentation needs at least 2.")
+    if shape_channels < 0:
+        raise ValueError(f"The network was asked for {shape_channels} shape channels; 0 is the least.")
     photo = keras.Input((None, None, 3), name="photo")
     features = backbone(photo)
 
-    scores = {32: _score(features[32], classes, 32, dropout)}
+    seen, enlarged = features[32], []
+    if shape_channels:
+        shape = keras.layers.Conv2D(shape_channels, 1, activation="relu", name="shape_32")(features[32])
+        # The scores may use all that the shape channels know of classes, so that what these add in the transposed
+        # convolution is only where in a cell an edge lies.
+        seen = keras.layers.Concatenate(name="features_and_shape")([features[32], shape])
+        enlarged = [shape]
+
+    scores = {32: _score(seen, classes, 32, dropout)}
     for stride in (16, 8):
-        coarser = _transposed(scores[2 * stride], classes, 2, f"enlarge_{2 * stride}")
-        own = _score(features[stride], classes, stride, dropout)
-        scores[stride] = keras.layers.Add(name=f"scores_{stride}")([coarser, own])
+        coarser = _transposed([scores[2 * stride]], classes, 2, f"enlarge_{2 * stride}")
+        finer = _score(features[stride], classes, stride, dropout)
+        scores[stride] = keras.layers.Add(name=f"scores_{stride}")([coarser, finer])
 
     outputs = {f"scores_{stride}": scores[stride] for stride in STRIDES}
+    outputs["upsampled_32"] = _transposed([scores[32], *enlarged], classes, 32, "upsample_32")
     outputs |= {
-        f"upsampled_{stride}": _transposed(scores[stride], classes, stride, f"upsample_{stride}") for stride in STRIDES
+        f"upsampled_{stride}": _transposed([scores[stride]], classes, stride, f"upsample_{stride}")
+        for stride in (16, 8)
     }
+    if shape_channels:
+        outputs["shape_32"] = shape
+        outputs["mixed_32"] = _mix(scores[32], shape, classes)
     return keras.Model(photo, outputs, name="fcn")
 
 
@@ -145,13 +167,25 @@ def _score(features: Tensor, classes: int, stride: int, dropout: float) -> Tenso
     return keras.layers.Conv2D(classes, 1, kernel_initializer="zeros", name=f"score_{stride}")(features)
 
 
-def _transposed(scores: Tensor, classes: int, factor: int, name: str) -> Tensor:
+def _mix(scores: Tensor, shape: Tensor, classes: int) -> Tensor:
+    """A 1x1 convolution of scores and shape channels that starts with the scores as they are."""
     import keras
 
+    layer = keras.layers.Conv2D(classes, 1, use_bias=False, kernel_initializer="zeros", name="mix_32")
+    mixed = layer(keras.layers.Concatenate(name="mix_32_input")([scores, shape]))
+    layer.kernel.assign(np.eye(classes + shape.shape[-1], classes)[np.newaxis, np.newaxis])
+    return mixed
+
+
+def _transposed(maps: list[Tensor], classes: int, factor: int, name: str) -> Tensor:
+    """Enlarge class scores, the first of `maps`; the kernel starts bilinear on them and zero on the rest."""
+    import keras
+
+    joined = maps[0] if len(maps) == 1 else keras.layers.Concatenate(name=f"{name}_input")(maps)
     start = keras.initializers.Constant(0)  # replaced below: a saved file must not hold the whole kernel as a config
     layer = keras.layers.Conv2DTranspose(
         classes, 2 * factor, factor, "same", use_bias=False, kernel_initializer=start, name=name
     )
-    enlarged = layer(scores)
-    layer.kernel.assign(bilinear_kernel(factor, classes))
+    enlarged = layer(joined)
+    layer.kernel.assign(bilinear_kernel(factor, classes, joined.shape[-1] - classes))
     return enlarged

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 
-def bilinear_kernel(stride: int, classes: int) -> np.ndarray:
+def bilinear_kernel(stride: int, classes: int, extra: int = 0) -> np.ndarray:
     """Return the transposed-convolution kernel that interpolates each class map bilinearly.
 
     Its side is twice the stride, so that every output pixel is reached by exactly 2 x 2 cells: no checkerboard.
@@ -20,9 +20,10 @@ def bilinear_kernel(stride: int, classes: int) -> np.ndarray:
     Args:
         stride: Factor of enlargement, an even number >= 2.
         classes: Number of class maps. Each is interpolated on its own: the kernel is diagonal over classes.
+        extra: Number of input channels after the class maps, such as shape channels. Their weights are zero.
 
     Returns:
-        (2 stride, 2 stride, classes, classes) float32, in Keras' order (height, width, output, input).
+        (2 stride, 2 stride, classes, classes + extra) float32, in Keras' order (height, width, output, input).
 
     Raises:
         ValueError: The stride is odd or below 2.
@@ -34,7 +35,7 @@ def bilinear_kernel(stride: int, classes: int) -> np.ndarray:
         raise ValueError(f"The stride is {stride}; a bilinear kernel needs an even stride of at least 2.")
     offsets = np.arange(2 * stride) - (stride - 0.5)  # pixels from the kernel's centre
     ramp = 1 - np.abs(offsets) / stride  # a tent: 1 at the centre, 0 one cell away
-    return np.einsum("y,x,oi->yxoi", ramp, ramp, np.eye(classes)).astype("float32")
+    return np.einsum("y,x,oi->yxoi", ramp, ramp, np.eye(classes, classes + extra)).astype("float32")
 
 
 def bilinear(scores: np.ndarray, stride: int) -> np.ndarray:

@@ -277,10 +277,10 @@ def test_presenter_mode_has_large_type_no_header_and_a_way_out(page: Page) -> No
 
 
 HOSTILE = (
-    "hide=x}body{display:none",
+    "hide=x{}body{display:none}.y&lock=x}body{display:none",
     "hide=<script>document.title='broken'</script>&lock=<img src=x onerror=document.title='broken'>&present=<b>",
     f"hide={'a' * 2000},{'b,' * 500}&lock={'c' * 1000}&present={'1' * 1000}",
-    "hide=upload;%20}%20*%20{%20opacity:%200&lock=stride%0amodel&present=true",
+    "hide=x%20~%20*{}%20.stApp&lock=stride%0amodel&present=true",
 )
 
 
@@ -291,7 +291,6 @@ def test_hostile_flags_change_nothing(page: Page, query: str) -> None:
     for key in HIDEABLE:
         expect(page.locator(f".st-key-{key}")).to_be_visible()
     expect(option(page, "model", "People & animals")).to_be_enabled()
-    assert page.get_by_test_id("stMain").evaluate("one => getComputedStyle(one).opacity") == "1"
     with panel(page) as shown:
         assert "hide" not in link(shown) and "lock" not in link(shown)
 

@@ -45,6 +45,28 @@ def augment(
     return np.asarray(image)[:, mirror], np.asarray(mask)[:, mirror]
 
 
+def paste_objects(
+    photo: np.ndarray, labels: np.ndarray, donor: np.ndarray, donor_labels: np.ndarray, objects: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Copy the objects of one photo into another, at the place where they are.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        labels: (H, W) uint8.
+        donor: (H, W, 3) uint8 RGB, the photo that the objects come from.
+        donor_labels: (H, W) uint8.
+        objects: Indices of the classes that are copied.
+
+    Returns:
+        The changed photo and labels, of the same shapes.
+
+    Source:
+        Ghiasi et al.: Simple copy-paste is a strong data augmentation method for instance segmentation, 2021.
+    """
+    copied = np.isin(donor_labels, objects)  # (H, W)
+    return np.where(copied[..., np.newaxis], donor, photo), np.where(copied, donor_labels, labels)
+
+
 def cut(image: Image.Image, offset: list[int], size: tuple[int, int], fill: int | tuple[int, int, int]) -> Image.Image:
     """Cut out a rectangle of `size` (height, width) at `offset` (top, left); outside the image it is `fill`."""
     result = Image.new(image.mode, (size[1], size[0]), fill)
@@ -53,12 +75,13 @@ def cut(image: Image.Image, offset: list[int], size: tuple[int, int], fill: int 
 
 
 def recolour(image: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
-    """Change brightness, contrast, saturation and white balance a little, and blur some photos."""
+    """Change brightness, contrast, saturation, gamma and white balance a little, and blur some photos."""
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         image = change(image).enhance(rng.uniform(1 - strength, 1 + strength))
     if rng.random() < 0.5:
         gains = rng.uniform(1 - strength / 3, 1 + strength / 3, size=3)
-        ramps = np.clip(gains[:, None] * np.arange(256), 0, 255).astype(int)
+        gamma = np.exp(rng.uniform(-strength, strength))
+        ramps = np.clip(gains[:, None] * 255 * (np.arange(256) / 255) ** gamma, 0, 255).astype(int)
         image = image.point(ramps.ravel().tolist())
     if rng.random() < 0.15:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))

@@ -36,6 +36,28 @@ def load_imagenet(model: keras.Model) -> None:
         _assign(model, f"{layer}_bn", statistics)
 
 
+def load_earlier(model: keras.Model, earlier: keras.Model) -> None:
+    """Copy the weights of an earlier model of the same classes; what it lacks keeps its start.
+
+    The transposed convolutions to full size begin anew, with bilinear kernels. An earlier model without shape channels
+    scored the features alone: the weights of the shape channels are zero then.
+
+    Args:
+        model: A network of `fcn.network.build`. It is changed in place.
+        earlier: A trained model, of this or an earlier version of the network.
+    """
+    lacking = {layer.name for layer in model.layers} - {layer.name for layer in earlier.layers}
+    for layer in model.layers:
+        if not layer.weights or layer.name in lacking or layer.name.startswith("upsample_"):
+            continue
+        values = earlier.get_layer(layer.name).get_weights()
+        wanted = layer.weights[0].shape
+        if layer.name == "score_32" and values[0].shape[2] < wanted[2]:
+            extra = wanted[2] - values[0].shape[2]
+            values[0] = np.pad(values[0], ((0, 0), (0, 0), (0, extra), (0, 0)))
+        _assign(model, layer.name, values)
+
+
 def imagenet_weights() -> Weights:
     """Read the PyTorch file, the classifier included ("_fc.weight" (1000, 1280) and "_fc.bias").
 
@@ -71,5 +93,5 @@ def _assign(model: keras.Model, layer: str, values: list[np.ndarray]) -> None:
     expected = [tuple(weight.shape) for weight in model.get_layer(layer).weights]
     received = [value.shape for value in values]
     if expected != received:
-        raise ModelError(f"The ImageNet weights of {layer} have the shapes {received}; the network needs {expected}.")
+        raise ModelError(f"The weights to start {layer} with have the shapes {received}; the network needs {expected}.")
     model.get_layer(layer).set_weights(values)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fcn.segmenter import Segmenter
 
 
-def train_to_file(name: str, data: str, out: Path, quick: bool = False) -> None:
+def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier: Path | None = None) -> None:
     """Train a model and write it with its card.
 
     Args:
@@ -28,6 +28,7 @@ def train_to_file(name: str, data: str, out: Path, quick: bool = False) -> None:
         data: Folder with train/ and val/, or "synthetic".
         out: The model file, *.keras. What is needed to go on after a stop is kept in a folder beside it.
         quick: One short epoch a phase.
+        earlier: A trained .keras file to start from; default: ImageNet's weights for the backbone.
 
     Raises:
         DataError: The recipe, the folder or the file name will not do.
@@ -50,7 +51,7 @@ def train_to_file(name: str, data: str, out: Path, quick: bool = False) -> None:
     # A run of another recipe, data or length must not take this one's half-trained weights for its own.
     run = f"{name}-{Path(data).name}{'-quick' if quick else ''}"
     work = out.with_suffix(f".{run}.training")
-    model = train(recipe, folder, work, say=lambda line: print(line, flush=True), quick=quick)
+    model = train(recipe, folder, work, say=lambda line: print(line, flush=True), quick=quick, earlier=earlier)
     save(model, recipe, out)
     print(f"Measuring {out.name} on the validation photos")
     card = zoo.read_card(out.stem, out.parent)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fcn.evaluation import Pair, read_pair
 from fcn.images import IGNORE_LABEL
-from fcn.training.augmentation import augment
+from fcn.training.augmentation import augment, paste_objects
 from fcn.training.recipes import Phase, Recipe
 from fcn.training.scenes import render_scene
 
@@ -19,7 +19,7 @@ Sample = tuple[np.ndarray, np.ndarray]  # photo (H, W, 3) uint8 and labels (H, W
 #: Seeds of scenes: those trained on, and those kept for validation. Sample pictures on the page have lower seeds.
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
 #: Scenes are drawn once and kept: 60 ms each is more than the network takes for its step.
-SCENES = 320
+SCENES = 1200
 
 
 class SceneFolder:
@@ -72,14 +72,20 @@ class Batches(keras.utils.PyDataset):
         chosen = [self.samples[self.order[(index * take + place) % len(self.samples)]] for place in range(take)]
         if self.scenes is not None:
             chosen += [self.scenes[int(i)] for i in self.rng.integers(len(self.scenes), size=self.scene_count)]
-        crops = [
-            augment(photo, mask, self.phase.crop, self.phase.scale, self.phase.colour, self.rng)
-            for photo, mask in chosen
-        ]
+        crops = [self._with_pasted(self._crop(sample)) for sample in chosen]
         self.rng.shuffle(crops)  # type: ignore[arg-type]
         photos = np.stack([photo for photo, _ in crops]).astype("float32")  # (N, h, w, 3)
         labels = np.stack([mask for _, mask in crops]).astype("int32")  # (N, h, w)
         return photos, dict.fromkeys(self.heads, labels)
+
+    def _crop(self, sample: Sample) -> Sample:
+        return augment(*sample, self.phase.crop, self.phase.scale, self.phase.colour, self.rng)
+
+    def _with_pasted(self, crop: Sample) -> Sample:
+        if self.rng.random() >= self.recipe.paste_share:
+            return crop
+        donor = self._crop(self.samples[int(self.rng.integers(len(self.samples)))])
+        return paste_objects(*crop, *donor, self.recipe.pasted)
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(len(self.samples))
@@ -105,21 +111,3 @@ def padded(samples: Any, size: tuple[int, int], batch: int = 4) -> Iterator[Samp
             h, w = min(height, mask.shape[0]), min(width, mask.shape[1])
             photos[row, :h, :w], labels[row, :h, :w] = photo[:h, :w], mask[:h, :w]
         yield photos, labels
-
-
-def class_weights(samples: Any, classes: int, cap: float) -> np.ndarray:
-    """Weigh rare classes more: sqrt(median frequency / frequency), at most `cap`.
-
-    Returns:
-        (classes,) float32. A class without a pixel weighs 1.
-
-    Source:
-        Median frequency balancing, Eigen and Fergus 2015, with the root taken and a cap: milder.
-    """
-    counts = np.zeros(classes)
-    for index in range(min(len(samples), 600)):
-        mask = samples[index][1]
-        counts += np.bincount(mask[mask != IGNORE_LABEL], minlength=classes)
-    frequency = counts / counts.sum()
-    weights = np.sqrt(np.median(frequency[counts > 0]) / np.maximum(frequency, 1e-9))
-    return np.where(counts > 0, np.minimum(weights, cap), 1.0).astype("float32")

@@ -15,27 +15,34 @@ from fcn.evaluation import find_pairs
 from fcn.images import IGNORE_LABEL
 from fcn.metrics import confusion_matrix, mean_iou
 from fcn.network import STRIDES, build
-from fcn.training.backbone_weights import load_imagenet
+from fcn.training.backbone_weights import load_earlier, load_imagenet
 from fcn.training.dataset import (
     SCENES,
     TRAINING_SEED,
     VALIDATION_SEED,
     Batches,
     SceneFolder,
-    class_weights,
     padded,
     read_folder,
 )
 from fcn.training.recipes import Phase, Recipe
-from fcn.upsampling import bilinear_kernel
 
 VALIDATION_PHOTOS = 50  # after each epoch; the card's figures are measured on all of them
-HEADS = "upsample|enlarge|score"  # how the names of the layers on top of the backbone begin
+HEADS = "upsample|enlarge|score|shape|mix"  # how the names of the layers on top of the backbone begin
+VALIDATE_EVERY = 4  # epochs
+#: The outputs that are judged and the weight of each in the loss, while the network is trained and while it is frozen.
+NETWORK_LOSSES = {"upsampled_32": 1.0, "scores_32": 0.5, "scores_16": 0.25, "scores_8": 0.5}
+UPSAMPLING_LOSSES = {"upsampled_32": 1.0, "mixed_32": 1.0, "upsampled_16": 1.0, "upsampled_8": 1.0}
 LATE = "block3_expand"  # the first layer after stride 4
 
 
 def train(
-    recipe: Recipe, data: Path | None, work: Path, say: Callable[[str], None] = print, quick: bool = False
+    recipe: Recipe,
+    data: Path | None,
+    work: Path,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
+    earlier: Path | None = None,
 ) -> keras.Model:
     """Train a model, or go on with a training that was stopped.
 
@@ -45,6 +52,7 @@ def train(
         work: Folder for what is needed to go on: made if missing, left in place at the end.
         say: Receives the progress lines.
         quick: Few scenes and one short epoch a phase: proves that the machinery runs.
+        earlier: A trained .keras file to start from; default: ImageNet's weights for the backbone.
 
     Returns:
         The trained network, its weights averaged over the last steps.
@@ -56,15 +64,17 @@ def train(
     training, validation = _samples(data, len(recipe.classes), quick)
     scenes = SceneFolder(TRAINING_SEED) if data and recipe.scene_share else None
     model = build(len(recipe.classes), dropout=0.2)
-    load_imagenet(model)
-    weights = class_weights(training, len(recipe.classes), recipe.weight_cap)
+    if earlier:
+        load_earlier(model, keras.saving.load_model(earlier, compile=False))
+    else:
+        load_imagenet(model)
     work.mkdir(parents=True, exist_ok=True)
     for number, phase in enumerate(recipe.phases):
         done = work / f"phase{number}.weights.h5"
         if not done.exists():
             title = f"phase {number + 1} of {len(recipe.phases)}"
             progress = Progress(model, validation, recipe, title, say, left=recipe.phases[number + 1 :])
-            _fit(model, recipe, phase, training, scenes, weights, progress, work / f"phase{number}", quick)
+            _fit(model, recipe, phase, training, scenes, progress, work / f"phase{number}", quick)
             model.save_weights(done)
         model.load_weights(done)
     return model
@@ -85,37 +95,32 @@ def _fit(
     phase: Phase,
     training: Any,
     scenes: SceneFolder | None,
-    weights: np.ndarray,
     progress: Progress,
     backup: Path,
     quick: bool,
 ) -> None:
     """Train one phase. What is trained, and the loss of each head, is set here and nowhere else."""
     _choose_trainable(model, phase)
-    weights = weights if phase.weighted else np.ones_like(weights)
-    heads, step = [f"upsampled_{stride}" for stride in STRIDES], 1
-    if phase.trains == "upsampling":
-        for stride in STRIDES:  # a new start: what the kernels learned beside the score maps is noisy
-            model.get_layer(f"upsample_{stride}").kernel.assign(bilinear_kernel(stride, len(recipe.classes)))
-    else:
-        heads, step = heads + [f"scores_{stride}" for stride in STRIDES], 2
-    trainer = keras.Model(model.input, {head: model.output[head] for head in heads})
-    batches = Batches(training, recipe, phase, heads, seed=len(progress.left), scenes=scenes)
+    losses = UPSAMPLING_LOSSES if phase.trains == "upsampling" else NETWORK_LOSSES
+    trainer = keras.Model(model.input, {head: model.output[head] for head in losses})
+    batches = Batches(training, recipe, phase, list(losses), seed=len(progress.left), scenes=scenes)
     epochs = 1 if quick else phase.epochs
     optimizer = _optimizer(recipe, phase, steps=epochs * len(batches))
-    trainer.compile(optimizer, loss={head: _loss(weights, step) for head in heads})
+    trainer.compile(optimizer, loss=dict.fromkeys(losses, cross_entropy), loss_weights=losses)
     keep = keras.callbacks.BackupAndRestore(backup)
     trainer.fit(batches, epochs=epochs, verbose=0, callbacks=[keep, progress])  # kept first: a stop loses nothing
 
 
 def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
-    """Adam, with a smaller rate for the backbone, which ImageNet has trained, than for the new heads."""
+    """AdamW, with a smaller rate for the backbone, which ImageNet has trained, than for the new heads."""
 
     def adam(peak: float) -> keras.optimizers.Optimizer:
         rate = keras.optimizers.schedules.CosineDecay(
             peak / 20, steps, alpha=0.01, warmup_target=peak, warmup_steps=max(1, min(200, steps // 10))
         )
-        return keras.optimizers.Adam(rate, clipnorm=1.0, use_ema=True, ema_momentum=recipe.average)
+        return keras.optimizers.AdamW(
+            rate, weight_decay=recipe.decay, clipnorm=1.0, use_ema=True, ema_momentum=recipe.average
+        )
 
     heads = adam(phase.rate)
     if phase.trains == "upsampling":
@@ -129,39 +134,28 @@ def _choose_trainable(model: keras.Model, phase: Phase) -> None:
     reached = False
     for layer in model.layers:
         reached = reached or layer.name == LATE
-        if phase.trains == "all":
-            layer.trainable = True
-        elif phase.trains == "late":
+        if phase.trains == "late":
             layer.trainable = reached and not layer.name.endswith("_bn")
         else:
-            layer.trainable = layer.name.startswith("upsample")
+            layer.trainable = layer.name.startswith(("upsample", "mix"))
 
 
-def _loss(class_weight: np.ndarray, step: int) -> Callable[[Any, Any], Any]:
-    """Return the weighted cross-entropy of a head; score maps are first upsampled bilinearly.
+def cross_entropy(labels: Any, scores: Any) -> Any:
+    """Mean cross-entropy over every labelled pixel; score maps are first enlarged bilinearly.
 
-    With a step of 2, each quarter of the batch is judged on another quarter of the pixels: full-size scores of all
-    heads are many to look at on a CPU. Every tap of a transposed kernel is trained, but neighbouring taps on different
-    photos, which leaves a fine grid in the kernel: where the kernels are trained for good, the step is 1.
+    No pixel is left out: a transposed kernel that is judged on a regular subset of pixels learns the grid of the subset.
+
+    Args:
+        labels: (N, H, W) int, class index or IGNORE_LABEL.
+        scores: (N, H, W, C), or (N, h, w, C) smaller.
     """
-
-    def quarter(tensor: Any) -> Any:
-        parts = step**2
-        return ops.concatenate(
-            [tensor[part::parts, part // step :: step, part % step :: step] for part in range(parts)]
-        )
-
-    def loss(labels: Any, scores: Any) -> Any:
-        if scores.shape[1] != labels.shape[1] or scores.shape[1] is None:
-            scores = ops.image.resize(scores, ops.shape(labels)[1:3], interpolation="bilinear")
-        labels, scores = quarter(ops.cast(labels, "int32")), quarter(scores)
-        known = ops.cast(labels != IGNORE_LABEL, "float32")
-        index = ops.where(labels == IGNORE_LABEL, 0, labels)
-        weight = known * ops.take(ops.convert_to_tensor(class_weight), index)
-        entropy = keras.losses.sparse_categorical_crossentropy(index, scores, from_logits=True)
-        return ops.sum(weight * entropy) / ops.maximum(ops.sum(weight), 1.0)
-
-    return loss
+    if scores.shape[1] != labels.shape[1] or scores.shape[1] is None:
+        scores = ops.image.resize(scores, ops.shape(labels)[1:3], interpolation="bilinear")
+    labels = ops.cast(labels, "int32")
+    known = ops.cast(labels != IGNORE_LABEL, "float32")
+    index = ops.where(labels == IGNORE_LABEL, 0, labels)
+    entropy = keras.losses.sparse_categorical_crossentropy(index, scores, from_logits=True)
+    return ops.sum(known * entropy) / ops.maximum(ops.sum(known), 1.0)
 
 
 class Progress(keras.callbacks.SwapEMAWeights):
@@ -188,6 +182,8 @@ class Progress(keras.callbacks.SwapEMAWeights):
             self.start, self.first = time.monotonic(), epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if (epoch + 1) % VALIDATE_EVERY and epoch + 1 < self.params["epochs"]:
+            return
         self.on_test_begin()  # the averaged weights in
         scores = validate(self.network, self.validation, len(self.recipe.classes), self.recipe.validation_size)
         self.on_test_end()
