@@ -24,7 +24,7 @@ from streamlit import net_util
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # `streamlit run` adds deploy/ alone
 
-from fcn.files import MAX_BYTES  # noqa: E402
+from fcn.photos.files import MAX_BYTES  # noqa: E402
 
 try:
     import resource
@@ -75,9 +75,9 @@ class Models:
     def load(self) -> None:
         """Load them all; a failure is kept for `/ready`, for then only a new start helps."""
         try:
-            from fcn.ui import work  # not before Streamlit runs: its caches ask it where to keep things
+            from fcn.ui import compute
 
-            self.loaded = work.preload()
+            self.loaded = compute.preload()
         except Exception as error:
             self.problem = f"The models could not be loaded: {error}"
             print(self.problem, file=sys.stderr, flush=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fcn import zoo
 from fcn.errors import DataError, FcnError, PhotoError
-from fcn.network import STRIDES
-from fcn.upsampling import UPSAMPLERS
+from fcn.model import zoo
+from fcn.model.network import STRIDES
+from fcn.model.upsampling import UPSAMPLERS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def segment(options: argparse.Namespace) -> int:
     """Write labels, overlay and coarse map of each photo."""
-    from fcn import render
-    from fcn.images import decode, labels_to_own_size
-    from fcn.segmenter import Segmenter
+    from fcn.model.segmenter import Segmenter
+    from fcn.photos.images import decode, labels_to_own_size
+    from fcn.pictures import render
 
     _check_names(options.photos)
     segmenter = Segmenter.load(options.model)
@@ -65,8 +65,8 @@ def segment(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print the scores of a model on a folder of photos and masks."""
-    from fcn.evaluation import evaluate, find_pairs, read_pair, upper_bound
-    from fcn.segmenter import Segmenter
+    from fcn.model.segmenter import Segmenter
+    from fcn.quality.evaluation import evaluate, find_pairs, read_pair, upper_bound
 
     pairs = find_pairs(options.data)[: options.limit]
     if options.upper_bound:
@@ -95,7 +95,7 @@ def convert(options: argparse.Namespace) -> int:
     """Convert a model for LiteRT and note the file in its card."""
     from dataclasses import replace
 
-    from fcn import engines
+    from fcn.model import engines
 
     card = zoo.read_card(options.model, options.folder)
     path = options.folder / f"{card.name}{zoo.CONVERTED}"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
-from fcn import engines, zoo
-from fcn.segmenter import Segmenter
+from fcn.model import engines, zoo
+from fcn.model.segmenter import Segmenter
+from tests.support.photos import smooth_photo
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -23,19 +23,12 @@ if TYPE_CHECKING:
 CLASSES = 11
 
 
-def smooth_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """(H, W, 3) uint8: soft coloured blobs, the same in every run."""
-    noise = np.random.default_rng(seed).normal(size=(height, width, 3))
-    soft = gaussian_filter(noise, (8, 8, 0), mode="wrap")
-    return np.clip(128 + 60 * soft / max(soft.std(), 1e-9), 0, 255).astype(np.uint8)
-
-
 @pytest.fixture(scope="session")
 def network() -> Any:
     """The network with random weights that sees several classes in every photo, at every stride."""
     import keras
 
-    from fcn.network import STRIDES, build
+    from fcn.model.network import STRIDES, build
 
     keras.utils.set_random_seed(5)
     model = build(CLASSES)
@@ -110,7 +103,7 @@ def ready(installed: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the installed browser."""
-    from tests import browsing
+    from tests.support import browsing
 
     path = browsing.installed()
     if path is None and browsing.required():
@@ -123,8 +116,8 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the app, run as a visitor's server runs it; one for all tests that need a browser."""
-    from tests.browsing import PATIENCE
-    from tests.live import serving
+    from tests.support.browsing import PATIENCE
+    from tests.support.live import serving
 
     with serving(tmp_path_factory.mktemp("server") / "log.txt", patience=PATIENCE) as running:
         yield running.url
@@ -135,7 +128,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     """One browser a module: while it runs, this thread has an event loop, which other tests could not start."""
     from playwright.sync_api import sync_playwright
 
-    from tests import browsing
+    from tests.support import browsing
 
     with sync_playwright() as playwright:
         started = browsing.launched(playwright, chromium)
@@ -146,7 +139,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, server: str) -> Iterator[Page]:
     """A new visitor before the first page."""
-    from tests.browsing import visiting
+    from tests.support.browsing import visiting
 
     with visiting(browser, server) as page:
         yield page
@@ -155,7 +148,7 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
 @pytest.fixture
 def phone(browser: Browser, server: str) -> Iterator[Page]:
     """A new visitor with a narrow window."""
-    from tests.browsing import visiting
+    from tests.support.browsing import visiting
 
     with visiting(browser, server, 390, 844) as page:
         yield page

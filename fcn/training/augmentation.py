@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from fcn.images import IGNORE_LABEL
+from fcn.photos.images import IGNORE_LABEL
 
 
 def augment(

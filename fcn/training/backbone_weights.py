@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fcn.errors import ModelError
-from fcn.network import STAGES
+from fcn.model.network import STAGES
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ def load_imagenet(model: keras.Model) -> None:
     """Copy the ImageNet weights into the backbone's layers; heads are left as they are.
 
     Args:
-        model: A network of `fcn.network.build`. It is changed in place.
+        model: A network of `fcn.model.network.build`. It is changed in place.
 
     Raises:
         ModelError: The package is missing, or a weight does not fit its layer.
@@ -43,7 +43,7 @@ def load_earlier(model: keras.Model, earlier: keras.Model) -> None:
     scored the features alone: the weights of the shape channels are zero then.
 
     Args:
-        model: A network of `fcn.network.build`. It is changed in place.
+        model: A network of `fcn.model.network.build`. It is changed in place.
         earlier: A trained model, of this or an earlier version of the network.
     """
     lacking = {layer.name for layer in model.layers} - {layer.name for layer in earlier.layers}

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fcn import zoo
 from fcn.errors import DataError
+from fcn.model import zoo
 from fcn.training.recipes import RECIPES, Recipe
 
 UNUSUAL = 6  # percent of a model's own validation photos that the page may call unsuited
 
 if TYPE_CHECKING:
-    from fcn.segmenter import Segmenter
+    from fcn.model.segmenter import Segmenter
 
 
 def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier: Path | None = None) -> None:
@@ -104,9 +104,9 @@ def measured(model: Any, card: zoo.Card, folder: Path | None, quick: bool = Fals
         `upper_bound` returns it; "suits", limits that UNUSUAL percent of these photos exceed; and for models that
         were trained on synthetic scenes too, "scenes", the results on scenes of unseen seeds.
     """
-    from fcn.engines import Keras
-    from fcn.evaluation import evaluate, upper_bound
-    from fcn.segmenter import Segmenter
+    from fcn.model.engines import Keras
+    from fcn.model.segmenter import Segmenter
+    from fcn.quality.evaluation import evaluate, upper_bound
 
     segmenter = Segmenter(Keras(model), card)
     samples = _validation(folder, len(card.classes), quick)
@@ -146,7 +146,7 @@ def suiting(segmenter: Segmenter, samples: Any) -> dict[str, float]:
 
 def _validation(folder: Path | None, classes: int, quick: bool) -> Any:
     """Validation photos, read when they are looked at; synthetic scenes where there is no folder."""
-    from fcn.evaluation import find_pairs, read_pair
+    from fcn.quality.evaluation import find_pairs, read_pair
     from fcn.training.dataset import VALIDATION_SEED, SceneFolder
 
     if folder is None:

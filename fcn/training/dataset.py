@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from fcn.evaluation import Pair, read_pair
-from fcn.images import IGNORE_LABEL
+from fcn.photos.images import IGNORE_LABEL
+from fcn.quality.evaluation import Pair, read_pair
+from fcn.scenes.scene import render_scene
 from fcn.training.augmentation import augment, paste_objects
 from fcn.training.recipes import Phase, Recipe
-from fcn.training.scenes import render_scene
 
 Sample = tuple[np.ndarray, np.ndarray]  # photo (H, W, 3) uint8 and labels (H, W) uint8
 

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from fcn.evaluation import find_pairs
-from fcn.images import IGNORE_LABEL
-from fcn.metrics import confusion_matrix, mean_iou
-from fcn.network import STRIDES, build
+from fcn.model.network import STRIDES, build
+from fcn.photos.images import IGNORE_LABEL
+from fcn.quality.evaluation import find_pairs
+from fcn.quality.metrics import confusion_matrix, mean_iou
 from fcn.training.backbone_weights import load_earlier, load_imagenet
 from fcn.training.dataset import (
     SCENES,
@@ -143,7 +143,7 @@ def _choose_trainable(model: keras.Model, phase: Phase) -> None:
 def cross_entropy(labels: Any, scores: Any) -> Any:
     """Mean cross-entropy over every labelled pixel; score maps are first enlarged bilinearly.
 
-    No pixel is left out: a transposed kernel that is judged on a regular subset of pixels learns the grid of the subset.
+    No pixel is left out: judged on a regular subset of pixels, a transposed kernel learns the grid of the subset.
 
     Args:
         labels: (N, H, W) int, class index or IGNORE_LABEL.

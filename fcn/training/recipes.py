@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fcn.training.scenes import Street
+from fcn.scenes.scene import Street
 
 
 @dataclass(frozen=True)

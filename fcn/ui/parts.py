@@ -8,18 +8,19 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fcn import render, zoo
-from fcn.images import Labels, Pixels
-from fcn.segmenter import Scores
-from fcn.ui import work
-from fcn.ui.choices import pick
+from fcn.model import zoo
+from fcn.model.segmenter import Scores
+from fcn.photos.images import Labels, Pixels
+from fcn.pictures import render
+from fcn.ui import compute
+from fcn.ui.controls import pick
 
 UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convolution"}
 
 
 def model_switch() -> str:
     """Draw the choice of model; it is kept in the link and from page to page."""
-    models = {name: work.card(name).title for name in work.names()}
+    models = {name: compute.card(name).title for name in compute.names()}
     return pick("Model", list(models), next(iter(models)), "model", models.__getitem__)
 
 

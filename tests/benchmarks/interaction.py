@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from fcn.network import STRIDES
+from fcn.model.network import STRIDES
 from fcn.ui.parts import UPSAMPLING_TITLES
 from tests.benchmarks.load import Table
-from tests.browsing import Frame, Wire, canvas, choose, installed, launched, opened, point, visiting
-from tests.live import serving
+from tests.support.browsing import Frame, Wire, canvas, choose, installed, launched, opened, point, visiting
+from tests.support.live import serving
 
 SWITCH = 150  # milliseconds
 WEIGHT = 3_000_000  # bytes

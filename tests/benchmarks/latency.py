@@ -25,10 +25,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
-from fcn import render, zoo
-from fcn.images import decode, network_input
-from fcn.segmenter import Segmentation, Segmenter
-from fcn.training.scenes import render_scene
+from fcn.model import zoo
+from fcn.model.segmenter import Segmentation, Segmenter
+from fcn.photos.images import decode, network_input
+from fcn.pictures import render
+from fcn.scenes.scene import render_scene
 
 WIDTH, HEIGHT, OPACITY = 480, 360, 0.65
 END_TO_END, SWITCH = 1.5, 0.3  # the promises

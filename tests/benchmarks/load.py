@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
-from tests.live import ROOT, LiveError, Server, Visitor, serving
+from tests.support.live import ROOT, LiveError, Server, Visitor, serving
 
 ARRIVAL = 60  # seconds within which the visitors come
 PAUSE = 2, 8  # seconds between two actions of a visitor, from and to
@@ -127,10 +127,10 @@ def loop(count: int) -> tuple[float, float]:
     Returns:
         Photos per second; seconds of processor time for a photo.
     """
-    from fcn.images import decode
-    from fcn.segmenter import Segmenter
+    from fcn.model.segmenter import Segmenter
+    from fcn.photos.images import decode
+    from fcn.ui.compute import LARGEST
     from fcn.ui.parts import UPSAMPLING_TITLES
-    from fcn.ui.work import LARGEST
 
     segmenter = Segmenter.load("street")
     photos = [photo(seed) for seed in range(count + 3)]

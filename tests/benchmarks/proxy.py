@@ -37,9 +37,9 @@ from unittest.mock import patch
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests import live
 from tests.benchmarks.load import Table, photo
-from tests.live import COOKIE, ROOT, Answer, LiveError, Visitor
+from tests.support import live
+from tests.support.live import COOKIE, ROOT, Answer, LiveError, Visitor
 
 QUERY = "upsampling=Bilinear&stride=FCN-16s"  # what must survive the death of a replica
 PATIENCE = 60  # seconds that a visitor waits

@@ -38,12 +38,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
-from fcn import render, zoo
-from fcn.images import Pixels, decode, network_input
-from fcn.network import STRIDES
-from fcn.segmenter import Segmenter
-from fcn.training.scenes import render_scene
-from fcn.workers import processors
+from fcn.machine import processors
+from fcn.model import zoo
+from fcn.model.network import STRIDES
+from fcn.model.segmenter import Segmenter
+from fcn.photos.images import Pixels, decode, network_input
+from fcn.pictures import render
+from fcn.scenes.scene import render_scene
 
 ROOT = Path(__file__).parents[2]
 MODEL = zoo.names()[0]
@@ -382,10 +383,10 @@ def uploads(rounds: Rounds) -> list[Row]:
 
 def upload(name: str, segmenter: Segmenter, file: bytes) -> Job:
     """From the bytes of a JPEG to the labels as the page receives them."""
-    from fcn.ui import work
+    from fcn.ui import compute
 
     def run() -> bytes:
-        pixels = work._reduced(decode(file, longest=work.LARGEST)).pixels
+        pixels = compute._reduced(decode(file, longest=compute.LARGEST)).pixels
         labels = segmenter.upsample(segmenter.score(pixels)).labels
         return render.labels_png(labels, segmenter.card.palette)
 
@@ -395,8 +396,13 @@ def upload(name: str, segmenter: Segmenter, file: bytes) -> Job:
 def starts(rounds: Rounds) -> list[Row]:
     """A fresh process up to its first labels, one that only imports, and the server itself."""
     first = """
-        from fcn.ui import classroom, quality_page, samples, segment_page, steps_page
-        from fcn import render, segmenter
+        from fcn.ui.classroom import flags
+        from fcn.ui.pages import quality
+        from fcn.ui.photo import samples
+        from fcn.ui.pages import try_it
+        from fcn.ui.pages import steps
+        from fcn.pictures import render
+        from fcn.model import segmenter
         model = segmenter.Segmenter.load(NAME)
         photo, _ = next(iter(samples.samples(NAME).values())).read()
         labels = model.upsample(model.score(photo.pixels)).labels
@@ -417,7 +423,7 @@ def process(name: str, code: str) -> Job:
 
 def app_start() -> dict[str, float]:
     """The server from its start until it is healthy (asked five times a second), and until a first visitor sees all."""
-    from tests.live import Visitor, serving
+    from tests.support.live import Visitor, serving
 
     start, times = time.perf_counter(), {}
 

@@ -1,0 +1,168 @@
+"""What runs the network: LiteRT on the converted file, or Keras, which is the reference and the fallback.
+
+Both give the same arrays under the same names. The converted file holds the network up to its score maps, and the
+trained upsampling kernels beside it: a server that runs on LiteRT never imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fcn.errors import ModelError
+from fcn.machine import processors
+from fcn.model import zoo
+from fcn.model.network import FEATURE_LAYERS, STRIDES
+
+if TYPE_CHECKING:
+    import keras
+
+log = logging.getLogger("fcn")
+
+#: Names of the arrays that a run gives, in the order of the converted file.
+OUTPUTS = tuple(f"{kind}_{stride}" for kind in ("scores", "features") for stride in STRIDES)
+TOLERANCE = 1e-3  # of a score, between the engines
+
+
+class Engine(Protocol):
+    """What a segmenter needs of an engine.
+
+    Attributes:
+        name: "litert" or "keras".
+        kernels: Stride -> (2 stride, 2 stride, C, C) float32, the trained kernels of the transposed convolutions.
+    """
+
+    name: str
+    kernels: dict[int, np.ndarray]
+
+    def run(self, photo: np.ndarray) -> dict[str, np.ndarray]:
+        """(1, H, W, 3) float32, H and W multiples of 32 -> OUTPUTS, each (H / stride, W / stride, channels) float32."""
+
+
+class Keras:
+    """The model as it was trained, on the backend that Keras runs on."""
+
+    name = "keras"
+
+    def __init__(self, model: keras.Model):
+        self._network = _compiled(scoring(model))
+        self.kernels = {stride: np.asarray(model.get_layer(f"upsample_{stride}").kernel) for stride in STRIDES}
+        self.run(np.zeros((1, STRIDES[0], STRIDES[0], 3), np.float32))  # the graph is traced now, not with a photo
+
+    def run(self, photo: np.ndarray) -> dict[str, np.ndarray]:
+        """As for `Engine`; threads may run it at once."""
+        return dict(zip(OUTPUTS, (np.asarray(array)[0] for array in self._network(photo)), strict=True))
+
+
+class LiteRT:
+    """The converted model on LiteRT's XNNPACK kernels: half the time of TensorFlow's on a CPU."""
+
+    name = "litert"
+
+    def __init__(self, data: bytes):
+        """Open a converted model, as `convert` returns it.
+
+        Raises:
+            ImportError: LiteRT is not installed.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        with np.load(io.BytesIO(data), allow_pickle=False) as held:
+            self.kernels = {stride: held[f"kernel_{stride}"] for stride in STRIDES}
+            self._graph = held["graph"].tobytes()  # the interpreter reads from it for as long as it lives
+        self._interpreter = Interpreter(model_content=self._graph, num_threads=processors())
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+        self._lock = threading.Lock()
+
+    def run(self, photo: np.ndarray) -> dict[str, np.ndarray]:
+        """As for `Engine`; an interpreter has one set of buffers, so threads take turns."""
+        with self._lock:
+            if tuple(self._interpreter.get_input_details()[0]["shape"]) != photo.shape:
+                self._interpreter.resize_tensor_input(self._input, photo.shape)
+                self._interpreter.allocate_tensors()
+            self._interpreter.set_tensor(self._input, photo)
+            self._interpreter.invoke()
+            arrays = [self._interpreter.get_tensor(index)[0] for index in self._outputs]  # copies
+        return dict(zip(OUTPUTS, arrays, strict=True))
+
+
+def load(card: zoo.Card, engine: str | None = None, folder: Path | None = None) -> Engine:
+    """Load a model on an engine.
+
+    Args:
+        card: The model's card.
+        engine: "litert" or "keras"; default: LiteRT where it is installed and the converted file is the card's.
+        folder: Where the files lie; default: `zoo.MODELS`.
+
+    Raises:
+        ModelError: As for `zoo.load` and `zoo.converted`; or LiteRT was asked for and is not installed.
+    """
+    if engine != "keras":
+        try:
+            return LiteRT(zoo.converted(card, folder))
+        except (ImportError, ModelError) as error:
+            if engine == "litert":
+                raise ModelError(f"{card.name} cannot run on LiteRT: {error}") from error
+            log.warning("%s runs on Keras, more slowly: %s", card.name, error)
+    return Keras(zoo.load(card, folder))
+
+
+def scoring(model: keras.Model) -> keras.Model:
+    """The part of a model that an engine runs: photo -> a list of arrays, named by OUTPUTS."""
+    import keras
+
+    outputs = [model.output[f"scores_{stride}"] for stride in STRIDES]
+    return keras.Model(model.input, outputs + [model.get_layer(FEATURE_LAYERS[stride]).output for stride in STRIDES])
+
+
+def convert(model: keras.Model) -> bytes:
+    """Convert a model for LiteRT and check the result against Keras. Needs TensorFlow as Keras' backend.
+
+    Returns:
+        A compressed .npz file: "graph", the LiteRT model (uint8), and "kernel_S" for each stride.
+
+    Raises:
+        ModelError: The converted model scores differently.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    signature = [tf.TensorSpec((1, None, None, 3), tf.float32)]
+    network = scoring(model)
+    traced = tf.function(lambda photo: network(photo, training=False), input_signature=signature)
+    frozen = convert_variables_to_constants_v2(traced.get_concrete_function())  # else the file holds no weights
+    graph = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
+    reference = Keras(model)
+    kernels = {f"kernel_{stride}": kernel for stride, kernel in reference.kernels.items()}
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, graph=np.frombuffer(graph, np.uint8), **kernels)
+    _check(LiteRT(file.getvalue()), reference)
+    return file.getvalue()
+
+
+def _check(converted: Engine, reference: Engine) -> None:
+    photo = np.random.default_rng(0).uniform(0, 255, (1, 96, 128, 3)).astype(np.float32)
+    received, expected = converted.run(photo), reference.run(photo)
+    for name in OUTPUTS:
+        difference = float(np.abs(received[name] - expected[name]).max())
+        if name.startswith("scores") and difference > TOLERANCE:
+            raise ModelError(f"The converted model's {name} differ by {difference:.2g} from those of Keras.")
+
+
+def _compiled(network: keras.Model) -> Callable[[np.ndarray], list[Any]]:
+    """On TensorFlow, one graph for photos of every size: a third of the time of calling the model as it is."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return lambda photo: [keras.ops.convert_to_numpy(array) for array in network(photo, training=False)]
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((1, None, None, 3), tf.float32)]
+    return tf.function(lambda photo: network(photo, training=False), input_signature=signature)

@@ -1,0 +1,176 @@
+"""The only way from a photo to labels: the backbone runs once, and any upsampling is tried on what it gave."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcn.errors import ModelError
+from fcn.model import engines, zoo
+from fcn.model.engines import Engine
+from fcn.model.network import STRIDES
+from fcn.model.upsampling import UPSAMPLERS
+from fcn.photos.images import Labels, Pixels, network_input
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What the network says of one photo: a score map for each stride.
+
+    Attributes:
+        maps: Stride -> (H32 / stride, W32 / stride, C) float32 logits, padding included.
+        features: Stride -> (H32 / stride, W32 / stride, K) uint8, the K backbone channels that are strongest on
+            average, strongest first, each from its least (0) to its greatest value (255).
+        channels: Stride -> (K,) the numbers of those channels in the backbone.
+        height: Rows of the photo at working size, pixels.
+        width: Columns of the photo at working size, pixels.
+        milliseconds: Time the network took.
+    """
+
+    maps: dict[int, np.ndarray]
+    features: dict[int, np.ndarray]
+    channels: dict[int, np.ndarray]
+    height: int
+    width: int
+    milliseconds: float
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        return sum(array.nbytes for part in (self.maps, self.features, self.channels) for array in part.values())
+
+    def cells(self, stride: int) -> np.ndarray:
+        """The score map without the cells that lie wholly in the padding: (ceil(h / s), ceil(w / s), C)."""
+        return self.maps[stride][: -(-self.height // stride), : -(-self.width // stride)]
+
+    def coarse_labels(self, stride: int) -> Labels:
+        """The best class of each cell: (ceil(h / s), ceil(w / s)) uint8."""
+        return self.cells(stride).argmax(-1).astype(np.uint8)
+
+    def probabilities(self, stride: int) -> np.ndarray:
+        """Softmax of each cell's scores: (ceil(h / s), ceil(w / s), C) float32, 0 to 1."""
+        cells = self.cells(stride)
+        odds = np.exp(cells - cells.max(-1, keepdims=True))
+        return odds / odds.sum(-1, keepdims=True)
+
+    def confidence(self, stride: int) -> float:
+        """Mean probability of the best class over the cells, 0 to 1."""
+        return float(self.probabilities(stride).max(-1).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Labels of every pixel of the photo at working size.
+
+    Attributes:
+        labels: (h, w) uint8 class indices.
+        confidence: (h, w) uint8, probability of that class (softmax of the upsampled scores), 0 to 255 for 0 to 1;
+            None if it was not asked for.
+        milliseconds: Time the upsampling and the choice of classes took.
+    """
+
+    labels: Labels
+    confidence: np.ndarray | None
+    milliseconds: float
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        return self.labels.nbytes + (0 if self.confidence is None else self.confidence.nbytes)
+
+
+class Segmenter:
+    """A loaded model. It keeps no state between photos, so threads may share it."""
+
+    def __init__(self, engine: Engine, card: zoo.Card):
+        self.card = card
+        self.engine = engine
+
+    @classmethod
+    def load(cls, name: str, engine: str | None = None) -> Segmenter:
+        """Load a model of the zoo by name, ready to run.
+
+        Args:
+            name: Of the model.
+            engine: "litert" or "keras"; default: LiteRT where it can be had.
+
+        Raises:
+            ModelError: As for `zoo.read_card` and `engines.load`.
+        """
+        card = zoo.read_card(name)
+        return cls(engines.load(card, engine), card)
+
+    def score(self, pixels: Pixels, longest: int = 480) -> Scores:
+        """Run the network on a photo.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB.
+            longest: Longest side of the working size, pixels. A smaller photo is not enlarged.
+        """
+        prepared = network_input(pixels, longest)
+        start = time.perf_counter()
+        outputs = self.engine.run(prepared.array)
+        milliseconds = 1000 * (time.perf_counter() - start)
+        maps = {stride: outputs[f"scores_{stride}"] for stride in STRIDES}
+        strongest = {stride: _strongest(outputs[f"features_{stride}"]) for stride in STRIDES}
+        features = {stride: maps_ for stride, (_, maps_) in strongest.items()}
+        channels = {stride: numbers for stride, (numbers, _) in strongest.items()}
+        return Scores(maps, features, channels, prepared.height, prepared.width, milliseconds)
+
+    def upsample(
+        self, scores: Scores, stride: int = 32, upsampling: str = "transposed", confidence: bool = False
+    ) -> Segmentation:
+        """Bring a score map to working size and choose the best class of each pixel.
+
+        Args:
+            scores: From `score` of the same model.
+            stride: 32, 16 or 8.
+            upsampling: "bilinear" or "transposed".
+            confidence: Work out how probable the best class is, too.
+
+        Raises:
+            ModelError: There is no such stride or upsampling.
+        """
+        if stride not in STRIDES or upsampling not in UPSAMPLERS:
+            raise ModelError(
+                f"Stride {stride} with {upsampling!r} upsampling is not to be had: "
+                f"the strides are {STRIDES}, the ways {tuple(UPSAMPLERS)}."
+            )
+        start = time.perf_counter()
+        full = UPSAMPLERS[upsampling](scores.maps[stride], stride, self.kernel(stride))
+        full = full[: scores.height, : scores.width]  # (h, w, C)
+        labels = full.argmax(-1).astype(np.uint8)
+        milliseconds = 1000 * (time.perf_counter() - start)
+        return Segmentation(labels, _best_probability(full) if confidence else None, milliseconds)
+
+    def kernel(self, stride: int) -> np.ndarray:
+        """Return the trained kernel of a transposed convolution.
+
+        Args:
+            stride: 32, 16 or 8.
+
+        Returns:
+            (2 stride, 2 stride, C, C) float32, in Keras' order (height, width, output, input).
+
+        Raises:
+            ModelError: There is no such stride.
+        """
+        if stride not in STRIDES:
+            raise ModelError(f"There is no kernel of stride {stride}: the strides are {STRIDES}.")
+        return self.engine.kernels[stride]
+
+
+def _best_probability(scores: np.ndarray) -> np.ndarray:
+    """Softmax of the best class: (h, w, C) float32 -> (h, w) uint8, 0 to 255 for 0 to 1."""
+    odds = np.exp(scores - scores.max(-1, keepdims=True))  # of each class against the best
+    return (255 / odds.sum(-1)).astype(np.uint8)
+
+
+def _strongest(features: np.ndarray, count: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the channels of a feature map (h, w, K) with the greatest mean size; return numbers and maps as uint8."""
+    numbers = np.argsort(-np.abs(features).mean((0, 1)), kind="stable")[:count]
+    chosen = features[..., numbers]
+    low, high = chosen.min((0, 1)), chosen.max((0, 1))
+    return numbers, (255 * (chosen - low) / np.maximum(high - low, 1e-6)).astype(np.uint8)

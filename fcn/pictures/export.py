@@ -1,0 +1,134 @@
+"""What was computed for a photo, as files: pictures, shares, scores, and a README that says how each was made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcn.model.segmenter import Scores
+from fcn.model.zoo import Card
+from fcn.photos.images import Labels, Pixels, labels_to_own_size
+from fcn.pictures import render
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """All that the files are made of.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, the photo at its own size.
+        card: The model's card.
+        scores: Its score maps of the photo.
+        stride: Of the score map that was enlarged.
+        upsampling: "bilinear" or "transposed", the one whose labels are exported.
+        both: Labels (h, w) uint8 at working size, by upsampling.
+        opacity: Of the colours of the overlay, 0 to 1.
+    """
+
+    pixels: Pixels
+    card: Card
+    scores: Scores
+    stride: int
+    upsampling: str
+    both: dict[str, Labels]
+    opacity: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The photo's own (height, width), pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def labels(self) -> Labels:
+        """The chosen labels at the photo's own size, (H, W) uint8."""
+        return labels_to_own_size(self.both[self.upsampling], self.size)
+
+
+def labels_png(export: Export) -> bytes:
+    """Class indices with the model's palette."""
+    return render.labels_png(export.labels, export.card.palette)
+
+
+def overlay_png(export: Export) -> bytes:
+    """The colours over the photo."""
+    return render.png(render.overlay(export.pixels, export.labels, export.card.palette, export.opacity))
+
+
+def coarse_png(export: Export) -> bytes:
+    """The best class of each cell, enlarged to the working size."""
+    scores, cells = export.scores, export.scores.coarse_labels(export.stride)
+    return render.cells_png(cells, export.card.palette, export.stride, scores.height, scores.width)
+
+
+def difference_png(export: Export) -> bytes:
+    """Pixels that the two upsamplings label differently, orange."""
+    differ = labels_to_own_size((export.both["bilinear"] != export.both["transposed"]).astype(np.uint8), export.size)
+    return render.errors_png(differ == 1, np.zeros(differ.shape, bool))
+
+
+def shares_csv(export: Export) -> bytes:
+    """How much of the photo each class covers."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "class", "pixels", "percent"])
+    counts = np.bincount(export.labels.ravel(), minlength=len(export.card.classes))
+    for index, (name, count) in enumerate(zip(export.card.classes, counts, strict=True)):
+        writer.writerow([index, name, count, f"{100 * count / counts.sum():.3f}"])
+    return text.getvalue().encode()
+
+
+def scores_npy(export: Export) -> bytes:
+    """The score map, (rows, columns, classes) float32."""
+    file = io.BytesIO()
+    np.save(file, export.scores.cells(export.stride), allow_pickle=False)
+    return file.getvalue()
+
+
+def readme_txt(export: Export) -> bytes:
+    """What is in the files, and how each was made."""
+    card, scores, stride = export.card, export.scores, export.stride
+    rows, columns, classes = scores.cells(stride).shape
+    height, width = export.size
+    working = f"{scores.width} x {scores.height}"
+    lines = [
+        f"Segmentation of a photo of {width} x {height} pixels, computed at {working}.",
+        f"Model: {card.title} ({card.name}, {card.date}, SHA-256 {card.sha256}), FCN-{stride}s.",
+        f"Upsampling: {export.upsampling}, x{stride}.",
+        f"Classes: {', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}.",
+        "",
+        f"labels.png      Class index of each pixel, {width} x {height}; the palette holds the colours. Labels were",
+        f"                computed at {working} and brought to the photo's size by nearest neighbour.",
+        f"overlay.png     The colours of labels.png over the photo, opacity {export.opacity:.0%}.",
+        f"coarse.png      The best class of each of the {columns} x {rows} cells of the score map, {working}.",
+        "difference.png  Orange: bilinear and transposed-convolution upsampling give different classes.",
+        "shares.csv      Pixels of each class in labels.png, and their share in percent.",
+        f"scores.npy      The score map, float32, shape ({rows}, {columns}, {classes}): rows, columns, classes.",
+        "                Logits: softmax over the last axis gives probabilities. numpy.load reads it.",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+#: File name -> what makes it.
+FILES: dict[str, Callable[[Export], bytes]] = {
+    "labels.png": labels_png,
+    "overlay.png": overlay_png,
+    "coarse.png": coarse_png,
+    "difference.png": difference_png,
+    "shares.csv": shares_csv,
+    "scores.npy": scores_npy,
+    "README.txt": readme_txt,
+}
+
+
+def archive(export: Export) -> bytes:
+    """All FILES in one ZIP."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, make in FILES.items():
+            target.writestr(name, make(export))
+    return file.getvalue()

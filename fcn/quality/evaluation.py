@@ -1,0 +1,173 @@
+"""A folder of photos and masks -> scores for every stride and upsampling. Training measures its models here too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fcn.errors import DataError
+from fcn.model.network import STRIDES
+from fcn.model.segmenter import Scores, Segmenter
+from fcn.model.upsampling import UPSAMPLERS, bilinear
+from fcn.photos.files import failing_as
+from fcn.photos.images import IGNORE_LABEL, Labels, Pixels, decode, labels_to_own_size
+from fcn.quality.metrics import Tally, confusion_matrix, mean_iou
+
+FACTORS = (2, 4, 8, 16, 32, 64)  # of the upper bound
+
+Pair = tuple[Path, Path]  # a photo and its mask
+
+
+def find_pairs(folder: Path) -> list[Pair]:
+    """List the photos of FOLDER/images with their masks in FOLDER/labels, by name.
+
+    Raises:
+        DataError: A folder is missing or empty, or a photo has no mask.
+    """
+    images, labels = folder / "images", folder / "labels"
+    for needed in (images, labels):
+        if not needed.is_dir():
+            raise DataError(f"There is no folder {needed}. A data folder holds images/NAME.jpg and labels/NAME.png.")
+    photos = sorted(path for path in images.iterdir() if path.is_file() and not path.name.startswith("."))
+    pairs = [(photo, labels / f"{photo.stem}.png") for photo in photos]
+    if not pairs:
+        raise DataError(f"The folder {images} is empty. It should hold the photos to evaluate.")
+    lacking = [mask.name for _, mask in pairs if not mask.is_file()]
+    if lacking:
+        raise DataError(f"{len(lacking)} photos have no mask in {labels}, the first is {lacking[0]}.")
+    return pairs
+
+
+def read_pair(pair: Pair, classes: int) -> tuple[Pixels, Labels]:
+    """Read a photo and its mask.
+
+    Args:
+        pair: Their paths.
+        classes: Number of classes; mask values are below it, or IGNORE_LABEL.
+
+    Returns:
+        Photo (H, W, 3) uint8 and labels (H, W) uint8.
+
+    Raises:
+        PhotoError: The photo cannot be read.
+        DataError: The mask cannot be read, has another size than its photo, or holds unknown classes.
+    """
+    pixels = decode(pair[0].read_bytes(), pair[0].name).pixels
+    with failing_as(DataError(f"The mask {pair[1]} cannot be read as an image. Save it as PNG.")):
+        labels = np.asarray(Image.open(pair[1]))
+    if labels.ndim != 2:
+        raise DataError(f"The mask {pair[1].name} has {labels.shape[2]} channels. Save it with one: the class indices.")
+    if labels.shape != pixels.shape[:2]:
+        raise DataError(f"The mask {pair[1].name} is {_size(labels)}, its photo {_size(pixels)} pixels.")
+    unknown = sorted(set(np.unique(labels).tolist()) - {*range(classes), IGNORE_LABEL})
+    if unknown:
+        raise DataError(
+            f"The mask {pair[1].name} holds the values {unknown[:5]}; "
+            f"the model knows the classes 0 to {classes - 1}, and {IGNORE_LABEL} for pixels to ignore."
+        )
+    return pixels, labels.astype(np.uint8)
+
+
+def evaluate(
+    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], longest: int = 480
+) -> list[dict[str, Any]]:
+    """Score a model on photos with ground truth.
+
+    Args:
+        segmenter: The model.
+        samples: Pairs of photo (H, W, 3) uint8 and labels (H, W) uint8, of any sizes.
+        longest: Longest side of the working size, pixels. Labels are compared at the mask's own size.
+
+    Returns:
+        A row for each stride x upsampling: "stride", "upsampling", and in percent "miou", "pixel_accuracy",
+        "boundary_f1" and "iou", a dictionary by class; None for what the data does not contain.
+    """
+    classes = segmenter.card.classes
+    tallies = {(stride, way): Tally(len(classes)) for stride in STRIDES for way in UPSAMPLERS}
+    for pixels, truth in samples:
+        scores = segmenter.score(pixels, longest)
+        for (stride, way), tally in tallies.items():
+            tally.add(truth, full_labels(segmenter, scores, stride, way, (truth.shape[0], truth.shape[1])))
+    return [row(tally, stride, way, classes) for (stride, way), tally in tallies.items()]
+
+
+def upper_bound(masks: Iterable[Labels], classes: int) -> list[dict[str, Any]]:
+    """What is lost by shrinking alone: ground truth made smaller and larger again, scored against itself.
+
+    It bounds a network that gives in each cell the share of each class. A trained one may pass it: its scores are free
+    to say where in a cell an edge lies.
+
+    Args:
+        masks: (H, W) uint8 class indices or IGNORE_LABEL.
+        classes: Number of classes.
+
+    Returns:
+        A row for each factor: "factor", and mIoU in percent after "nearest" and "bilinear" resizing both ways.
+
+    Source:
+        Long, Shelhamer, Darrell: Fully convolutional networks for semantic segmentation, 2015, appendix A.
+    """
+    tallies = {(factor, way): np.zeros((classes, classes), np.int64) for factor in FACTORS for way in RESIZERS}
+    for truth in masks:
+        for (factor, way), matrix in tallies.items():
+            matrix += confusion_matrix(truth, RESIZERS[way](truth, factor, classes), classes)
+    return [
+        {"factor": factor} | {way: percent(mean_iou(tallies[factor, way])) for way in RESIZERS} for factor in FACTORS
+    ]
+
+
+def shrunk_and_enlarged_nearest(labels: Labels, factor: int, classes: int) -> Labels:
+    """Keep the middle pixel of each factor x factor cell and repeat it: (H, W) uint8 -> (H, W) uint8."""
+    padded = _padded(np.where(labels == IGNORE_LABEL, 0, labels).astype(np.uint8), factor)
+    cells = padded[factor // 2 :: factor, factor // 2 :: factor]
+    return cells.repeat(factor, 0).repeat(factor, 1)[: labels.shape[0], : labels.shape[1]]
+
+
+def shrunk_and_enlarged_bilinear(labels: Labels, factor: int, classes: int) -> Labels:
+    """Share of each class in each cell, enlarged bilinearly, best class: (H, W) uint8 -> (H, W) uint8."""
+    padded = _padded(labels, factor)
+    rows, columns = padded.shape[0] // factor, padded.shape[1] // factor
+    shares = np.stack(
+        [(padded == index).reshape(rows, factor, columns, factor).mean((1, 3)) for index in range(classes)], axis=-1
+    )
+    full = bilinear(shares.astype(np.float32), factor)[: labels.shape[0], : labels.shape[1]]  # (H, W, C)
+    return full.argmax(-1).astype(np.uint8)
+
+
+def _padded(labels: Labels, factor: int) -> Labels:
+    height, width = labels.shape
+    return np.pad(labels, ((0, -height % factor), (0, -width % factor)), mode="edge")
+
+
+RESIZERS = {"nearest": shrunk_and_enlarged_nearest, "bilinear": shrunk_and_enlarged_bilinear}
+
+
+def full_labels(segmenter: Segmenter, scores: Scores, stride: int, upsampling: str, size: tuple[int, int]) -> Labels:
+    """Labels at the photo's own size: (H, W) uint8 for `size` (H, W), nearest neighbour from working size."""
+    return labels_to_own_size(segmenter.upsample(scores, stride, upsampling).labels, size)
+
+
+def row(tally: Tally, stride: int, upsampling: str, classes: tuple[str, ...]) -> dict[str, Any]:
+    """One line of the scoreboard, percent 0-100 with two decimals."""
+    return {
+        "stride": stride,
+        "upsampling": upsampling,
+        "miou": percent(tally.miou),
+        "pixel_accuracy": percent(tally.pixel_accuracy),
+        "boundary_f1": percent(tally.boundary_f1),
+        "iou": {name: percent(value) for name, value in zip(classes, tally.iou, strict=True)},
+    }
+
+
+def percent(fraction: float) -> float | None:
+    """0-1 -> 0-100 with two decimals; NaN -> None, which JSON writes as null."""
+    return None if math.isnan(fraction) else round(100 * float(fraction), 2)
+
+
+def _size(array: np.ndarray) -> str:
+    return f"{array.shape[1]} x {array.shape[0]}"

@@ -1,0 +1,1 @@
+"""What a teacher sets in a link, and the panel that makes such links."""

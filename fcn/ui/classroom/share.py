@@ -1,0 +1,86 @@
+"""The share panel: a link to what is shown, a QR code of it, and the flags that a teacher may add."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlencode, urlsplit
+
+import segno
+import streamlit as st
+
+from fcn.ui.classroom import flags
+from fcn.ui.classroom.flags import Flags
+from fcn.ui.photo import source
+
+#: What a teacher may hide, by key, with its name on the page.
+HIDEABLE = {
+    "model": "Model",
+    "stride": "Network",
+    "upsampling": "Upsampling",
+    "view": "Right picture",
+    "more": "More",
+    "samples": "Samples",
+    "upload": "Upload",
+    "camera": "Camera",
+    "actions": "Downloads",
+    "share": "Share",
+    "truth": "Scores against the truth",
+    "facts": "Pixels that differ, times",
+}
+
+
+def button() -> None:
+    """Draw the button that opens the panel."""
+    if st.button("Share", icon=":material/share:", key="share"):
+        panel()
+
+
+def title(text: str) -> None:
+    """Draw the title of a page, and beside it the button."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"#### {text}", width="content")
+        button()
+
+
+@st.dialog("Share this view", width="large")
+def panel() -> None:
+    """Draw the panel."""
+    if source.own() is not None:
+        st.info("Your photo stays on this visit. The link opens the same view of a sample.", icon=":material/lock:")
+    picture, settings = st.columns([3, 2], gap="medium")
+    with settings:
+        st.markdown("**For a class**")
+        now = flags.current()
+        hidden = [name for name in now.hide if name in HIDEABLE]
+        hide = st.multiselect("Hide", list(HIDEABLE), hidden, HIDEABLE.__getitem__, key="share_hide")
+        lock = st.checkbox("Lock the model", "model" in now.lock, key="share_lock")
+        present = st.checkbox("Presenter mode: large type, no menus", key="share_present")
+        address = link(st.context.url or "", Flags(tuple(hide), ("model",) if lock else (), present))
+        st.markdown("**The link**")
+        st.code(address, language=None, wrap_lines=True)
+        if only_here(address):
+            st.caption("This address works on this computer only. Open the app by its network address to share it.")
+    with picture:
+        st.image(qr(address), width="stretch", alt=f"QR code of the link {address}")
+
+
+def link(page: str, chosen: Flags) -> str:
+    """The address that opens what is shown now, with these flags instead of those in force."""
+    kept = {name: value for name, value in st.query_params.items() if name not in flags.PARAMETERS}
+    query = urlencode(kept | chosen.parameters(), safe=",")
+    page = page if urlsplit(page).path else f"{page}/"
+    return f"{page}?{query}" if query else page
+
+
+def qr(address: str) -> str:
+    """A QR code as an SVG, black on white in either theme."""
+    return segno.make(address, error="m").svg_inline(border=3, dark="#000", light="#fff", omitsize=True)
+
+
+def only_here(address: str) -> bool:
+    """Whether an address means the visitor's own computer."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,198 @@
+"""What the pages compute for visitors, on threads that all of them share.
+
+Streamlit's caches sample large arrays when they hash them, so two photos could collide, and copy what they hold: here
+every key is the SHA-256 of the photo with the model and its settings, and results are shared as they are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from starlette.formparsers import MultiPartParser
+from streamlit.delta_generator import DeltaGenerator
+from threadpoolctl import threadpool_limits
+
+from fcn.compute.keras_process import Reference
+from fcn.compute.workers import Workers
+from fcn.errors import ModelError
+from fcn.machine import processors
+from fcn.model import zoo
+from fcn.model.segmenter import Scores, Segmentation, Segmenter
+from fcn.photos.files import MAX_BYTES
+from fcn.photos.images import Photo, Pixels, decode
+
+T = TypeVar("T")
+TURNS = max(2, processors())
+_turns = threading.BoundedSemaphore(TURNS)
+_mine = threading.local()  # .held: whether this thread has a turn
+STORE = 64 * 1024**2  # bytes of results
+LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
+
+# Starlette writes uploads of more than 1 MB to a temporary file; photos must stay in memory.
+MultiPartParser.spool_max_size = MAX_BYTES + 1024**2
+
+
+class Encoded(bytes):
+    """An encoded picture that says its size, as the store wants it."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return len(self)
+
+
+@st.cache_resource(show_spinner=False)
+def reference() -> Reference:
+    """Keras, for the step by step page."""
+    return Reference()
+
+
+@st.cache_resource(show_spinner=False)
+def workers() -> Workers:
+    """The threads that compute for all visitors."""
+    threadpool_limits(1, "blas")  # visitors come in parallel; threads that wait for each other only slow them
+    return Workers(TURNS, STORE, _aside)
+
+
+@st.cache_resource(show_spinner=False)
+def segmenter(model: str) -> Segmenter:
+    """A model, loaded once for all visitors: it is large, and threads may share it."""
+    return Segmenter.load(model)
+
+
+@st.cache_data
+def card(model: str) -> zoo.Card:
+    """A model's card."""
+    return zoo.read_card(model)
+
+
+@st.cache_data
+def names() -> list[str]:
+    """Names of the models.
+
+    Raises:
+        ModelError: There is none.
+    """
+    if not (found := zoo.names()):
+        raise ModelError("No model is installed: assets/models is empty. Restore it from the project.")
+    return found
+
+
+def preload() -> dict[str, str]:
+    """Load every model; return the engine of each by name.
+
+    Raises:
+        ModelError: As for `Segmenter.load`.
+    """
+    return {name: segmenter(name).engine.name for name in names()}
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Run a page, no more at once than TURNS: hundreds of threads would starve the one that talks to the browsers."""
+    with _turns:
+        _mine.held = True
+        try:
+            yield
+        finally:
+            _mine.held = False
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """Let others have the turn, if this thread has one."""
+    held = getattr(_mine, "held", False)
+    if held:
+        _turns.release()
+    try:
+        yield
+    finally:
+        if held:
+            _turns.acquire()
+
+
+def scores(model: str, photo: str, longest: int, pixels: Pixels, slot: DeltaGenerator | None = None) -> Scores:
+    """Score maps of a photo: the backbone runs here and nowhere else.
+
+    Args:
+        model: Name of the model.
+        photo: SHA-256 of the photo.
+        longest: Longest side of the working size, pixels.
+        pixels: (H, W, 3) uint8.
+        slot: Where to show the place in line, if it comes to waiting.
+    """
+    network = segmenter(model)
+    return made(("scores", model, photo, longest), lambda: network.score(pixels, longest), slot)
+
+
+def segmentation(
+    model: str,
+    photo: str,
+    longest: int,
+    stride: int,
+    upsampling: str,
+    scored: Scores,
+    slot: DeltaGenerator | None = None,
+) -> Segmentation:
+    """Labels from one upsampling of a photo's score map; arguments as for `scores`."""
+    network, key = segmenter(model), ("labels", model, photo, longest, stride, upsampling)
+    return made(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), slot)
+
+
+def decoded(data: bytes, name: str, slot: DeltaGenerator | None = None) -> Photo:
+    """Decode an upload, to no more pixels than the largest working size needs: a session keeps them.
+
+    Raises:
+        PhotoError: As for `decode`.
+    """
+    return made(object(), lambda: _reduced(decode(data, name, longest=LARGEST)), slot, keep=False)
+
+
+def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+    """What Keras gives; see `Reference.transposed`."""
+    key = ("keras", scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
+    return made(key, lambda: reference().transposed(scores, stride, kernel))
+
+
+def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
+    """Encode a picture once; `key` tells it from all others."""
+    return made(("picture", key), lambda: Encoded(make()))
+
+
+def made(key: Hashable, make: Callable[[], T], slot: DeltaGenerator | None = None, keep: bool = True) -> T:
+    """Make something on the shared threads, or take what was made before; see `Workers.get`.
+
+    While waiting Streamlit gets a chance to end the run of a visitor who has left.
+    """
+
+    def waiting(before: int) -> None:
+        if slot is None:
+            st.session_state.get("own")
+        else:
+            said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
+            slot.caption(f":material/hourglass_top: {said}")
+
+    return workers().get(key, make, waiting, keep)
+
+
+def exported(make: Callable[[], bytes]) -> bytes:
+    """Make a file for a download, which Streamlit asks for outside of any visit, on the shared threads too."""
+    return workers().get(object(), make, lambda before: None, keep=False)
+
+
+def _reduced(photo: Photo) -> Photo:
+    """Shrink the pixels to at most LARGEST; `size` stays the photo's own."""
+    height, width = photo.pixels.shape[:2]
+    if max(height, width) <= LARGEST:
+        return photo
+    scale = LARGEST / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    image = Image.fromarray(photo.pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return replace(photo, pixels=np.asarray(image))

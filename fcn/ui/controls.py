@@ -1,0 +1,36 @@
+"""A choice among a few values, drawn alike on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+from fcn.ui.classroom import flags
+
+T = TypeVar("T")
+
+
+def pick(
+    label: str, options: Sequence[T], default: T, key: str, said: Callable[[T], str] = str, help: str | None = None
+) -> T:
+    """Draw the choice, kept in the link under `key`; a link that empties it gives the default, one may lock it."""
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        default=default,
+        format_func=said,
+        required=True,
+        help=help,
+        disabled=key in flags.current().lock,
+        key=key,
+        bind="query-params",
+        persist_state="session",
+    )
+    return default if chosen is None else chosen
+
+
+def tiny(number: float) -> str:
+    """A difference close to rounding error, as 2e-07; nothing at all as 0."""
+    return f"{number:.0e}" if number else "0"

@@ -1,0 +1,1 @@
+"""Explanations with figures, one after the other on a page."""

@@ -1,0 +1,184 @@
+"""Kernels: how often they overlap, how the network's start, and what training made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from fcn import explain
+from fcn.model.network import STRIDES
+from fcn.model.upsampling import bilinear, bilinear_kernel, transposed
+from fcn.ui import compute, figures
+from fcn.ui.controls import pick, tiny
+
+CELLS = {1: 12, 2: 8, 3: 6, 4: 5}  # stride -> cells of the map, so that some pixels are far from the edge
+SIZES = range(1, 9)
+
+
+@st.fragment
+def overlap() -> None:
+    """How often each output pixel is touched, for any size and stride."""
+    st.markdown("##### Overlap: where the checkerboard comes from")
+    st.markdown(
+        "Seen from the other side, each cell stamps the kernel onto the output. The numbers count how many stamps land "
+        "on each pixel. Where the counts differ from pixel to pixel, so does the result: a checkerboard."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        size = pick("Kernel size", SIZES, 3, "steps_overlap_size")
+        stride = pick("Stride", tuple(CELLS), 2, "steps_overlap_stride")
+    counts = explain.overlap(CELLS[stride], stride, size)
+    inside = explain.inner(counts, stride, size)
+    low, high = int(inside.min()), int(inside.max())
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        map_ = figures.heat_map(counts, numbers=True, limits=(0, max(4, int(counts.max()))), unit="stamps")
+        figure = figures.square(go.Figure(map_), 460)
+        said = (
+            f"Stamps on each of {len(counts)} x {len(counts)} pixels, kernel {size}, stride {stride}: {low} to {high}"
+        )
+        figures.draw(figure, "steps_overlap_map", said)
+    with right:
+        st.markdown(_verdict(size, stride, low, high))
+        figures.draw(_unevenness(size, stride), "steps_overlap_table", "Highest less lowest count, by size and stride")
+        st.caption("Highest less lowest count away from the edge, for every size and stride. 0 is even.")
+        network = explain.inner(explain.overlap(3, STRIDES[0], 2 * STRIDES[0]), STRIDES[0], 2 * STRIDES[0])
+        side = int(network.max() ** 0.5)
+        st.markdown(
+            f"The network's kernel is {2 * STRIDES[0]} wide with stride {STRIDES[0]}: every pixel away from the edge "
+            f"is reached by exactly {side} x {side} cells (counted here: {network.min()} to {network.max()} stamps), "
+            "so no checkerboard is built in."
+        )
+
+
+def _verdict(size: int, stride: int, low: int, high: int) -> str:
+    if low == high:
+        return f"**Even.** {size} is divisible by {stride}: every pixel away from the edge gets {low}."
+    if low == 0:
+        return f"**Holes.** The kernel, {size} wide, is smaller than the stride, {stride}: some pixels get nothing."
+    return f"**A checkerboard.** {size} is not divisible by {stride}: away from the edge the counts go {low} to {high}."
+
+
+def _unevenness(size: int, stride: int) -> go.Figure:
+    """Highest less lowest count inside, a row a stride and a column a size; the current one is framed."""
+
+    def spread(size: int, stride: int) -> int:
+        return int(np.ptp(explain.inner(explain.overlap(12, stride, size), stride, size)))
+
+    table = np.array([[spread(size, stride) for size in SIZES] for stride in CELLS])
+    figure = go.Figure(figures.heat_map(table, numbers=True))
+    figure.data[0].hovertemplate = "size %{x}, stride %{y}<br>difference %{z}<extra></extra>"
+    place = {"x0": size - 0.5, "x1": size + 0.5, "y0": stride - 0.5, "y1": stride + 0.5}
+    figure.add_shape(type="rect", **place, line={"width": 4, "color": "#d55e00"})
+    figures.square(figure, 250)
+    figure.update_xaxes(showticklabels=True, title="Kernel size", dtick=1)
+    figure.update_yaxes(showticklabels=True, title="Stride", dtick=1)
+    return figure
+
+
+@st.fragment
+def start() -> None:
+    """The kernel before training, and where it differs from bilinear resizing."""
+    stride = STRIDES[0]
+    kernel = bilinear_kernel(stride, 1)[:, :, 0, 0]
+    full, difference, differing = start_difference(stride)
+    rim = stride // 2
+    inside = difference[rim:-rim, rim:-rim]
+    st.markdown("##### The start: a kernel that interpolates")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"**The kernel, {len(kernel)} x {len(kernel)}: a tent.** Drag to turn it.")
+        surface = go.Figure(go.Surface(z=kernel, colorscale="Viridis", showscale=False))
+        surface.update_layout(
+            height=380,
+            margin={"l": 0, "r": 0, "t": 0, "b": 0},
+            scene={
+                "aspectratio": {"x": 1, "y": 1, "z": 0.6},
+                "camera": {"eye": {"x": 1.25, "y": 1.25, "z": 0.9}},
+                "xaxis": {"title": "column"},
+                "yaxis": {"title": "row"},
+                "zaxis": {"title": "weight"},
+            },
+        )
+        figures.draw(
+            surface, "steps_surface", f"A tent with four sides, highest weight {kernel.max():.2f} in the middle"
+        )
+    with right:
+        st.markdown(f"**Difference to bilinear resizing,** {full.shape[0]} x {full.shape[1]} pixels")
+        map_ = figures.heat_map(difference, limits=(0, float(difference.max())), unit="difference")
+        alt = f"Difference to bilinear resizing: none inside, up to {difference.max():.2f} in a frame {rim} pixels wide"
+        figures.draw(figures.square(go.Figure(map_), 330), "steps_start_difference", alt)
+        st.caption(f"Dark: no difference. The bright frame is {rim} pixels wide, half a stride.")
+    st.markdown(
+        f"Largest difference inside: **{tiny(float(inside.max()))}**, nothing but rounding. In the frame: "
+        f"**{difference.max():.2f}**. There the kernel reaches over the edge, where there are zeros; resizing repeats "
+        f"the last cell instead. All classes shrink alike, so the best class stays the best: labels differ in "
+        f"**{differing} of {difference.size:,}** pixels."
+    )
+
+
+@st.cache_data(show_spinner=False)
+def start_difference(stride: int, classes: int = 11) -> tuple[np.ndarray, np.ndarray, int]:
+    """Enlarge random scores both ways: one class (H, W), the largest difference over classes, labels that differ."""
+    scores = np.random.default_rng(0).normal(size=(4, 6, classes)).astype(np.float32)
+    one, other = transposed(scores, stride, bilinear_kernel(stride, classes)), bilinear(scores, stride)
+    differing = int((one.argmax(-1) != other.argmax(-1)).sum())
+    return one[..., 0], np.abs(one - other).max(-1), differing
+
+
+@st.fragment
+def trained(model: str) -> None:
+    """What training changed, for any pair of classes."""
+    card = compute.card(model)
+    st.markdown("##### What training changed")
+    st.markdown(
+        "At the start each class looks at its own scores only. Training may use every pair: what does a cell that "
+        "says one class mean for another class, in each of the pixels around it? Red adds, blue takes away."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        stride = pick("Kernel", STRIDES, STRIDES[0], "steps_trained_stride", lambda stride: f"x {stride}")
+        changes = {(change.source, change.target): change.amount for change in ranking(model, stride)}
+        pair = st.selectbox(
+            "From the score of one class to the score of another, most changed first",
+            list(changes),
+            format_func=lambda pair: (
+                f"{card.classes[pair[0]]} → {card.classes[pair[1]]} (changed by {changes[pair]:.2f})"
+            ),
+            key=f"steps_pair_{model}_{stride}",
+            width=460,
+        )
+    after = compute.segmenter(model).kernel(stride)[:, :, pair[1], pair[0]]
+    before = bilinear_kernel(stride, 1)[:, :, 0, 0] * (pair[0] == pair[1])
+    change = after - before
+    limit = float(max(np.abs(before).max(), np.abs(after).max()))
+    stronger = max(1, int(0.8 * limit / np.abs(change).max())) if change.any() else 1
+    titles = ["Before", "After", "Difference" + (f", {stronger} times stronger" if stronger > 1 else "")]
+    figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.03)
+    for column, (values, times) in enumerate(((before, 1), (after, 1), (change, stronger)), start=1):
+        map_ = figures.heat_map(times * values, colours=figures.DIVERGING, limits=(-limit, limit), unit="weight")
+        map_.customdata = values
+        map_.hovertemplate = "row %{y}, column %{x}<br>weight %{customdata:.3f}<extra></extra>"
+        map_.update(
+            showscale=column == 3, colorbar={"thickness": 12, "orientation": "h", "y": -0.2, "x": 0.5, "len": 0.6}
+        )
+        figure.add_trace(map_, 1, column)
+    figures.square(figure, 340)
+    figure.update_layout(margin_t=40)
+    names = f"{card.classes[pair[0]]} to {card.classes[pair[1]]}"
+    alt = f"Kernel from {names} before and after training and the difference, weights {-limit:.2f} to {limit:.2f}"
+    figures.draw(figure, "steps_trained", alt)
+    row, column = np.unravel_index(np.abs(change).argmax(), change.shape)
+    down, right = row - stride + 0.5, column - stride + 0.5
+    st.caption(
+        f"Largest change: {change[row, column]:+.3f}, {abs(down):.0f} pixels {'below' if down > 0 else 'above'} the "
+        f"cell's middle and {abs(right):.0f} to the {'right' if right > 0 else 'left'}. Sum of all weights: "
+        f"{before.sum():.0f} before, {after.sum():.0f} after. The number behind a pair is the length of the difference."
+    )
+
+
+@st.cache_data(show_spinner="Comparing the kernels")
+def ranking(model: str, stride: int) -> list[explain.Change]:
+    """The pairs of classes by how far training moved their kernels."""
+    after = compute.segmenter(model).kernel(stride)
+    return explain.ranked(bilinear_kernel(stride, after.shape[-1]), after)

@@ -1,0 +1,167 @@
+"""Why not bilinear x32: a photo and its label map are made smaller and larger again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+
+from fcn.model import zoo
+from fcn.model.network import STRIDES
+from fcn.model.segmenter import Scores
+from fcn.photos.images import IGNORE_LABEL, Labels, Pixels, labels_to_own_size
+from fcn.pictures import render
+from fcn.quality.evaluation import FACTORS, RESIZERS
+from fcn.quality.metrics import class_iou, confusion_matrix, mean_iou
+from fcn.ui import compute, figures, parts
+from fcn.ui.controls import pick
+from fcn.ui.photo.source import Source
+
+LONGEST = 480  # pixels, the size at which the network sees the photo
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The photo that the explanations use, with all that is known of it.
+
+    Attributes:
+        card: The model.
+        sha256: Of the photo; with the model's name, the key of what is computed from it.
+        alt: What the photo shows.
+        pixels: (h, w, 3) uint8, at working size.
+        labels: (h, w) uint8 class indices or IGNORE_LABEL: the truth, or what the network says.
+        is_truth: Which of the two.
+        scores: The network's score maps.
+    """
+
+    card: zoo.Card
+    sha256: str
+    alt: str
+    pixels: Pixels
+    labels: Labels
+    is_truth: bool
+    scores: Scores
+
+
+def subject(model: str, chosen: Source) -> Subject:
+    """Look at the chosen photo with a model."""
+    scores = compute.scores(model, chosen.photo.sha256, LONGEST, chosen.photo.pixels)
+    pixels = parts.at_size(chosen.photo.pixels, scores.height, scores.width)
+    if chosen.truth is not None:
+        labels = labels_to_own_size(chosen.truth, (scores.height, scores.width))
+    else:
+        labels = compute.segmentation(model, chosen.photo.sha256, LONGEST, 8, "transposed", scores).labels
+    return Subject(
+        compute.card(model), chosen.photo.sha256, chosen.alt, pixels, labels, chosen.truth is not None, scores
+    )
+
+
+@st.fragment
+def why_not_bilinear(photo: Subject) -> None:
+    """Draw the section."""
+    st.markdown(f"##### Why not bilinear x {STRIDES[0]}?")
+    whose = "a label map that is right in every pixel" if photo.is_truth else "the network's own label map"
+    st.markdown(
+        f"Take the photo and {whose}, shrink both and enlarge them again. Bilinear upsampling is smooth, but it cannot "
+        "know where an edge was once the cells are larger than the thing."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        factor = st.select_slider(
+            "Shrink and enlarge by", FACTORS, STRIDES[0], format_func=lambda factor: f"x {factor}", key="steps_factor",
+            bind="query-params", width=360,
+        )  # fmt: skip
+        way = pick("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)
+    model, classes = photo.card.name, photo.card.classes
+    height, width = photo.labels.shape
+    cells = f"{-(-width // factor)} x {-(-height // factor)} cells"
+    back = returned(model, photo.sha256, photo.is_truth, factor, way, photo.labels)
+    pictures = (
+        ("Photo", render.jpeg(photo.pixels), photo.alt),
+        (f"Photo, back from {cells}", render.jpeg(blurred(photo.pixels, factor)), f"The photo, blurred {factor} times"),
+        ("Label map", map_png(photo.card, photo.labels), _said(photo.card, photo.labels)),
+        (f"Label map, back from {cells}", map_png(photo.card, back), _said(photo.card, back)),
+    )
+    for column, (title, picture, alt) in zip(st.columns(4), pictures, strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            st.image(picture, width="stretch", alt=alt)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        figures.draw(_curves(photo, factor), "steps_curves", "mIoU of the label map that comes back, by factor")
+    with right:
+        matrix = confusion_matrix(photo.labels, back, len(classes))
+        st.metric(f"mIoU of the label map after x {factor}, {way}", f"{100 * mean_iou(matrix):.1f} %")
+        iou = {name: value for name, value in zip(classes, class_iou(matrix), strict=True) if not np.isnan(value)}
+        worst = sorted(iou, key=lambda name: iou[name])[:3]
+        st.markdown(
+            "Hit hardest: " + ", ".join(f"**{name}** {100 * iou[name]:.0f} %" for name in worst) + ". "
+            "No network was asked here: this is the loss by shrinking alone. What is lost must come from finer cells, "
+            "so FCN-16s and FCN-8s add score maps of earlier layers."
+        )
+
+
+def blurred(pixels: Pixels, factor: int) -> Pixels:
+    """Shrink a photo by a factor and enlarge it, both bilinearly: (h, w, 3) uint8 -> (h, w, 3) uint8."""
+    height, width = pixels.shape[:2]
+    small = max(1, -(-width // factor)), max(1, -(-height // factor))
+    image = Image.fromarray(pixels).resize(small, Image.Resampling.BILINEAR)
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def returned(model: str, photo: str, is_truth: bool, factor: int, way: str, _labels: Labels) -> Labels:
+    """A label map shrunk and enlarged.
+
+    Args:
+        model: Name of the model.
+        photo: SHA-256 of the photo.
+        is_truth: Whether the labels are ground truth; with the first two, the key.
+        factor: How much smaller.
+        way: "nearest" or "bilinear".
+        _labels: (h, w) uint8.
+
+    Returns:
+        (h, w) uint8 class indices.
+    """
+    return RESIZERS[way](_labels, factor, len(compute.card(model).classes))
+
+
+def map_png(card: zoo.Card, labels: Labels) -> bytes:
+    """Labels in the model's colours, IGNORE_LABEL in grey."""
+    palette = [*card.palette, *[(128, 128, 128)] * (IGNORE_LABEL + 1 - len(card.palette))]
+    return render.labels_png(labels, palette)
+
+
+def _said(card: zoo.Card, labels: Labels) -> str:
+    return "Label map: " + parts.shares_said(card, labels[labels != IGNORE_LABEL])
+
+
+def _curves(photo: Subject, factor: int) -> go.Figure:
+    """MIoU by factor for both ways, the current factor marked."""
+    figure = go.Figure()
+    for way, colour, symbol in (("bilinear", "#0072b2", "circle"), ("nearest", "#d55e00", "square")):
+        scores = [
+            100 * mean_iou(confusion_matrix(photo.labels, back, len(photo.card.classes)))
+            for back in (
+                returned(photo.card.name, photo.sha256, photo.is_truth, factor, way, photo.labels) for factor in FACTORS
+            )
+        ]
+        figure.add_scatter(
+            x=FACTORS, y=scores, name=way.capitalize(), mode="lines+markers", line={"color": colour, "width": 3},
+            marker={"symbol": symbol, "size": 9}, hovertemplate="x %{x}: %{y:.1f} %",
+        )  # fmt: skip
+    figure.add_vline(x=factor, line={"dash": "dot", "width": 2, "color": "#888888"})
+    figure.update_layout(
+        height=280,
+        margin={"l": 0, "r": 0, "t": 10, "b": 0},
+        yaxis={"title": "mIoU, percent", "range": [0, 102], "fixedrange": True},
+        xaxis={
+            "type": "log", "tickvals": FACTORS, "ticktext": [f"x {factor}" for factor in FACTORS], "fixedrange": True,
+        },
+        legend={"orientation": "h", "y": 1.15},
+        dragmode=False,
+    )  # fmt: skip
+    return figure

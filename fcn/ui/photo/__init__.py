@@ -1,0 +1,1 @@
+"""Where a photo comes from: samples, uploads, masks."""

@@ -1,0 +1,111 @@
+"""Scores and error maps for a photo with ground truth: a synthetic scene, or a mask that the visitor brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from fcn.errors import FcnError
+from fcn.model import zoo
+from fcn.photos.images import IGNORE_LABEL, Labels, labels_to_own_size
+from fcn.photos.masks import read_mask
+from fcn.pictures import render
+from fcn.quality.metrics import Tally
+from fcn.ui import compute, parts
+from fcn.ui.parts import UPSAMPLING_TITLES
+from fcn.ui.photo.source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known to be right.
+
+    Attributes:
+        name: Tells it from other truths of the same photo.
+        labels: (H, W) uint8 class indices or IGNORE_LABEL, at the photo's own size.
+    """
+
+    name: str
+    labels: Labels
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the labels take."""
+        return self.labels.nbytes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How labels compare with the truth: scores 0 to 1, and a picture of the errors."""
+
+    miou: float
+    boundary_f1: float
+    pixel_accuracy: float
+    wrong: float
+    picture: bytes
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the picture takes."""
+        return len(self.picture)
+
+
+def show(card: zoo.Card, chosen: Source, both: dict[str, Labels], stride: int) -> None:
+    """Draw the scores of both upsamplings side by side, where there is a truth to compare with.
+
+    Args:
+        card: The model's card.
+        chosen: The photo.
+        both: Labels (h, w) uint8 at working size, by upsampling.
+        stride: Of the score map they come from.
+    """
+    truth = Truth("sample", chosen.truth) if chosen.truth is not None else uploaded_mask(card, chosen)
+    if truth is None:
+        return
+    st.markdown(f"**Against the truth, FCN-{stride}s**")
+    for column, (way, found) in zip(st.columns(len(both)), both.items(), strict=True):
+        key = ("verdict", card.name, chosen.photo.sha256, truth.name, found.shape, stride, way)
+        verdict = compute.made(key, partial(compared, found, truth.labels, len(card.classes)))
+        with column:
+            st.markdown(
+                f"{UPSAMPLING_TITLES[way]}: mIoU **{verdict.miou:.1%}**, boundary F1 **{verdict.boundary_f1:.1%}**, "
+                f"right pixels {verdict.pixel_accuracy:.1%}"
+            )
+            said = f"Map of wrongly labelled pixels, {verdict.wrong:.1%} of the picture"
+            st.image(verdict.picture, width="stretch", alt=said)
+    st.caption("Error map: orange pixels have the wrong class, grey ones count in no score.")
+
+
+def compared(found: Labels, truth: Labels, classes: int) -> Verdict:
+    """Score labels (h, w) uint8 at working size against the truth (H, W) uint8."""
+    labels = labels_to_own_size(found, (truth.shape[0], truth.shape[1]))
+    tally = Tally(classes)
+    tally.add(truth, labels)
+    wrong = (labels != truth) & (truth != IGNORE_LABEL)
+    picture = render.errors_png(wrong, truth == IGNORE_LABEL)
+    return Verdict(tally.miou, tally.boundary_f1, tally.pixel_accuracy, float(wrong.mean()), picture)
+
+
+def uploaded_mask(card: zoo.Card, chosen: Source) -> Truth | None:
+    """Let the visitor bring a mask for an own photo; say what is wrong with one that does not fit."""
+    if chosen.data is None:
+        return None
+    with st.expander("Score it: bring the right answer as a mask"):
+        st.caption(
+            f"A PNG of {chosen.photo.size[1]} x {chosen.photo.size[0]} pixels: class indices "
+            f"({', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}; {IGNORE_LABEL} counts "
+            "nowhere), or the colours of the legend."
+        )
+        file = st.file_uploader("Mask PNG", type="png", key=f"mask-{chosen.photo.sha256[:12]}")
+        if file is None:
+            return None
+        try:
+            return compute.made(
+                ("mask", card.name, chosen.photo.size, file.file_id),
+                lambda: Truth(file.file_id, read_mask(file.getvalue(), card.classes, card.palette, chosen.photo.size)),
+            )
+        except FcnError as error:
+            parts.complain(str(error))
+            return None

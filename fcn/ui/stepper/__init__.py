@@ -1,0 +1,1 @@
+"""The small transposed convolution that visitors play with."""

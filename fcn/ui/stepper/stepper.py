@@ -1,0 +1,93 @@
+"""Play with it: a small score map is stretched and convolved in the browser, and Keras checks the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from fcn import explain
+from fcn.errors import ModelError
+from fcn.ui import compute, parts
+from fcn.ui.controls import pick, tiny
+
+KEY = "steps_player"
+TITLES = {"nearest": "Nearest", "bilinear": "Bilinear", "random": "Random", "own": "Own numbers"}
+START = np.array(
+    [[1, 2, 1, 0, 0], [2, 4, 3, 1, 0], [1, 3, 2, 0, -1], [0, 1, 0, -1, -2], [0, 0, -1, -2, -1]], dtype=np.float64
+)
+
+
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+_player = st.components.v2.component(
+    "fcn_stepper",
+    html=_text("stepper.html"),
+    css=_text("stepper.css"),
+    js=_text("stepper_drawing.js") + _text("stepper.js"),
+)
+
+
+@st.fragment
+def play() -> None:
+    """Draw the controls, the player and what Keras says of its result."""
+    st.markdown("##### Play with it")
+    st.markdown(
+        "A transposed convolution enlarges a map in two moves. It puts rows and columns of zeros between the cells, "
+        "and slides an ordinary convolution over the result. Change any number of the score map and press Play."
+    )
+    side, stride, kind, kernel = choose()
+    scores = edited("scores", START[:side, :side])
+    kernel = edited("kernel", kernel) if kind == "own" else kernel
+    try:
+        with st.spinner("Asking Keras, which checks the result"):
+            full = compute.by_keras(scores, stride, kernel)
+    except ModelError as error:
+        parts.complain(str(error))
+        return
+    _player(
+        key=KEY,
+        data={
+            "scores": scores.tolist(),
+            "stride": stride,
+            "kernel": kernel.tolist(),
+            "title": TITLES[kind].lower(),
+            "own": kind == "own",
+            "keras": full.tolist(),
+        },
+        on_scores_change=lambda: None,
+        on_kernel_change=lambda: None,
+    )
+    difference = float(np.abs(explain.transposed(scores, stride, kernel) - full).max())
+    st.markdown(
+        f"The same on the server, with `keras.layers.Conv2DTranspose(1, {len(kernel)}, strides={stride}, "
+        f'padding="same")`. Largest difference to Keras: **{tiny(difference)}**'
+    )
+
+
+def choose() -> tuple[int, int, str, np.ndarray]:
+    """Draw the controls: side of the score map, stride, kind of kernel, and the kernel as it starts."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        side = pick("Score map", (2, 3, 4, 5), 3, "steps_side", lambda side: f"{side} x {side}")
+        stride = pick("Stride", (2, 3, 4), 2, "steps_stride")
+        kind = pick("Kernel", tuple(TITLES), "bilinear", "steps_kernel", TITLES.__getitem__)
+        if kind in explain.KERNELS:
+            return side, stride, kind, explain.kernel(kind, stride)
+        size = pick("Kernel size", (1, 2, 3, 4, 5, 6), 3, "steps_size")
+        if kind == "own":
+            return side, stride, kind, np.ones((size, size))
+        seed = st.number_input("Draw", 1, 999, 1, key="steps_seed", bind="query-params", width=130)
+        return side, stride, kind, np.random.default_rng(seed).normal(size=(size, size)).round(2)
+
+
+def edited(name: str, start: np.ndarray) -> np.ndarray:
+    """What the visitor typed into the player, if it is a square of numbers of this size; else what it started with."""
+    try:
+        received = np.asarray(st.session_state.get(KEY, {}).get(name), dtype=np.float64)
+    except (TypeError, ValueError):
+        return start
+    usable = received.shape == start.shape and bool((np.abs(received) <= 1e6).all())  # NaN is not usable either
+    return received if usable else start

@@ -1,0 +1,1 @@
+"""The linked pictures: photo, score map and segmentation."""

@@ -1,0 +1,354 @@
+"""Links, the share panel, a teacher's flags and files, in a browser: what one visitor sees, the next one gets."""
+
+import csv
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segno
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from fcn.photos.images import decode, labels_to_own_size
+from fcn.pictures.export import FILES
+from fcn.ui.classroom.share import HIDEABLE
+from tests.support.browsing import (
+    SCORES,
+    captions,
+    choose,
+    fine,
+    jpeg,
+    known,
+    more,
+    opened,
+    option,
+    pictures,
+    quiet,
+    settled,
+    sha,
+    tab_stops,
+    unpacked,
+    upload,
+    viewer,
+    visiting,
+)
+
+pytestmark = pytest.mark.browser
+
+PEOPLE, PEOPLE_SAMPLE = "people_animals", "horses"
+
+
+def state(page: Page) -> tuple[str | None, list[str], list[str]]:
+    """What the pictures show: what they name themselves, their captions and their pixels."""
+    page.mouse.move(0, 0)
+    quiet(page)
+    return viewer(page).get_attribute("data-ready"), captions(page), pictures(page)
+
+
+def sample(page: Page, model: str, name: str) -> None:
+    """Choose a sample of the model that is shown."""
+    page.locator(f".st-key-choose-{name}").get_by_role("button").click()
+    settled(page, sha(model, name))
+    expect(page).to_have_url(re.compile(f"sample={name}"))
+
+
+def go(page: Page, title: str, path: str) -> None:
+    """Go to another page by the navigation."""
+    page.get_by_role("link", name=title, exact=True).click()
+    expect(page).to_have_url(re.compile(f"//[^/]+/{path}"))
+    quiet(page)
+
+
+# Links
+
+
+def left_score(page: Page) -> None:
+    with more(page) as controls:
+        choose(page, "cells", "Score of one class", "score")
+        controls.get_by_role("combobox", name="Class").fill("horse")
+        page.keyboard.press("Enter")
+        expect(viewer(page).locator("figcaption").nth(SCORES)).to_contain_text("score of horse")
+        controls.get_by_role("slider", name="Opacity").press("End")
+        expect(page).to_have_url(re.compile("opacity=100"))
+
+
+def left_channel(page: Page) -> None:
+    with more(page) as controls:
+        choose(page, "cells", "One feature map", "channel")
+        controls.get_by_role("slider", name="Feature map, strongest first").press("ArrowRight")
+        expect(viewer(page).locator("figcaption").nth(SCORES)).to_contain_text("feature map 2")
+        controls.get_by_role("slider", name="Longest side").press("ArrowLeft")
+        settled(page, " 320")
+
+
+@pytest.mark.parametrize("view, left", [("Segmentation", left_score), ("Difference", left_channel)])
+def test_link_opens_all_that_was_chosen(browser: Browser, server: str, view: str, left: Callable[[Page], None]) -> None:
+    with visiting(browser, server) as page:
+        opened(page)
+        choose(page, "model", "People & animals", PEOPLE)
+        sample(page, PEOPLE, PEOPLE_SAMPLE)
+        choose(page, "stride", "FCN-16s", "16$")
+        choose(page, "upsampling", "Bilinear", "bilinear")
+        choose(page, "view", view)
+        left(page)
+        chosen, address = state(page), page.url
+    with visiting(browser, server) as page:
+        opened(page, address)
+        assert state(page) == chosen
+
+
+def test_other_pages_keep_model_sample_and_flags(page: Page) -> None:
+    opened(page, "/?hide=facts,truth")
+    choose(page, "model", "People & animals", PEOPLE)
+    sample(page, PEOPLE, PEOPLE_SAMPLE)
+    choose(page, "upsampling", "Bilinear", "bilinear")
+    before = state(page)
+    go(page, "How good is it?", "quality")
+    expect(option(page, "model", "People & animals")).to_be_checked()
+    expect(page).to_have_url(re.compile("hide=facts,truth|hide=facts%2Ctruth"))
+    go(page, "Try it", "")
+    settled(page, sha(PEOPLE, PEOPLE_SAMPLE))
+    assert state(page) == before
+    expect(page.locator(".st-key-facts")).to_be_hidden()
+    for part in ("model=People", f"sample={PEOPLE_SAMPLE}", "upsampling=Bilinear", "hide=facts"):
+        expect(page).to_have_url(re.compile(part))
+
+
+def test_back_shows_the_sample_before(page: Page) -> None:
+    opened(page)
+    for name in ("scene-26", "scene-17", "scene-3"):
+        sample(page, "street", name)
+    for name in ("scene-17", "scene-26"):
+        page.go_back()
+        settled(page, sha("street", name))
+        expect(page).to_have_url(re.compile(f"sample={name}"))
+    page.go_forward()
+    settled(page, sha("street", "scene-17"))
+    choose(page, "upsampling", "Bilinear", "bilinear")
+    sample(page, "street", "scene-30")
+    settled(page, "bilinear")
+    assert fine(page)
+
+
+def test_own_photo_is_no_part_of_the_link(browser: Browser, server: str) -> None:
+    data = jpeg(320, 240)
+    with visiting(browser, server) as page:
+        opened(page)
+        sample(page, "street", "scene-17")
+        choose(page, "stride", "FCN-8s", "8$")
+        upload(page, "secret-name.jpg", data)
+        settled(page, hashlib.sha256(data).hexdigest())
+        with panel(page) as shown:
+            expect(shown.get_by_test_id("stAlert")).to_contain_text("Your photo stays")
+            address = link(shown)
+        for text in (address, page.url):
+            assert "secret" not in text and "sample" not in text and hashlib.sha256(data).hexdigest()[:8] not in text
+            assert "stride=FCN-8s" in text
+    with visiting(browser, server) as page:
+        opened(page, address)
+        assert viewer(page).get_attribute("data-ready", timeout=0) == (
+            f"street {sha('street', 'scene-24')} 480transposedoverlayclass8"
+        )
+
+
+# The share panel
+
+
+@contextmanager
+def panel(page: Page) -> Iterator[Locator]:
+    """The share panel, open for as long as the context lasts."""
+    page.locator(".st-key-share").get_by_role("button").click()
+    shown = page.get_by_role("dialog")
+    expect(shown.locator("img")).to_be_visible()
+    quiet(page)
+    yield shown
+    shown.get_by_role("button", name="Close").click()
+    expect(shown).to_have_count(0)
+    quiet(page)
+
+
+def link(shown: Locator) -> str:
+    """The link that the panel shows."""
+    return shown.locator("code").inner_text().strip()
+
+
+def modules(shown: Locator) -> np.ndarray:
+    """The QR code as the browser draws it: True for dark modules, border included."""
+    drawn = shown.locator("img").evaluate(
+        """async image => {
+            const source = await (await fetch(image.src)).text();
+            const side = Number(source.match(/viewBox="0 0 (\\d+) /)[1]), scale = 5;
+            const canvas = document.createElement("canvas");
+            canvas.width = canvas.height = side * scale;
+            await image.decode();
+            canvas.getContext("2d").drawImage(image, 0, 0, side * scale, side * scale);
+            return [side, scale, canvas.toDataURL()];
+        }"""
+    )
+    side, scale, url = drawn
+    picture = np.asarray(Image.open(io.BytesIO(unpacked(url))).convert("L"))
+    return picture.reshape(side, scale, side, scale)[:, scale // 2, :, scale // 2] < 128
+
+
+def check_code(shown: Locator, address: str) -> None:
+    """Check that the QR code says this address, with room around it."""
+    expected = np.array(list(segno.make(address, error="m").matrix)) == 1
+    drawn = modules(shown)
+    rim = (len(drawn) - len(expected)) // 2
+    assert rim >= 3 and np.array_equal(drawn[rim:-rim, rim:-rim], expected)
+    assert drawn.sum() == expected.sum()
+    expect(shown.locator("img")).to_have_attribute("alt", re.compile(re.escape(address)))
+
+
+def test_share_panel_shows_link_and_code_and_flags_change_both(page: Page) -> None:
+    opened(page, "/?upsampling=Bilinear&sample=scene-17")
+    with panel(page) as shown:
+        plain = link(shown)
+        assert plain == page.url
+        check_code(shown, plain)
+        shown.get_by_label("Hide").fill("Upload")
+        page.keyboard.press("Enter")
+        expect(shown.locator("code")).to_contain_text("hide=upload")
+        page.keyboard.press("Escape")
+        for label, flag in (("Lock the model", "lock=model"), ("Presenter mode", "present=1")):
+            shown.get_by_text(label).click()
+            expect(shown.locator("code")).to_contain_text(flag)
+        quiet(page)
+        flagged = link(shown)
+        assert flagged == f"{plain}&hide=upload&lock=model&present=1"
+        check_code(shown, flagged)
+    opened(page, flagged)
+    expect(page.locator(".st-key-upload")).to_be_hidden()
+    expect(page.get_by_test_id("stHeader")).to_be_hidden()
+    expect(option(page, "model", "People & animals")).to_be_disabled()
+    assert "bilinear" in (viewer(page).get_attribute("data-ready") or "")
+
+
+# Flags
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_hidden_controls_are_neither_seen_nor_focused(page: Page, half: int) -> None:
+    hidden, kept = list(HIDEABLE)[half::2], list(HIDEABLE)[1 - half :: 2]
+    opened(page, f"/?hide={','.join(hidden)}")
+    focused = {key for stop in tab_stops(page) for key in stop.keys}
+    for key in hidden:
+        expect(page.locator(f".st-key-{key}")).to_have_count(1)
+        expect(page.locator(f".st-key-{key}")).to_be_hidden()
+        assert key not in focused
+    for key in kept:
+        expect(page.locator(f".st-key-{key}")).to_be_visible()
+    assert {key for key in kept if key != "truth"} - {"facts"} <= focused
+
+
+def test_locked_model_cannot_be_changed(page: Page) -> None:
+    opened(page, "/?lock=model")
+    other = option(page, "model", "People & animals")
+    expect(other).to_be_disabled()
+    other.click(force=True)
+    other.press("Enter")
+    page.wait_for_timeout(500)
+    settled(page, "street")
+    expect(option(page, "model", "Street scenes")).to_be_checked()
+    expect(option(page, "stride", "FCN-8s")).to_be_enabled()
+
+
+def test_presenter_mode_has_large_type_no_header_and_a_way_out(page: Page) -> None:
+    opened(page)
+    size = "one => parseFloat(getComputedStyle(one).fontSize)"
+    small = page.locator(".viewer figcaption b").first.evaluate(size)
+    opened(page, "/?present=1")
+    large = page.locator(".viewer figcaption b").first.evaluate(size)
+    assert large >= 1.25 * small
+    for place in ('[data-testid="stHeader"]', ".st-key-samples", ".st-key-inputs", ".st-key-actions"):
+        expect(page.locator(place)).to_be_hidden()
+    choose(page, "upsampling", "Bilinear", "bilinear")
+    page.get_by_role("button", name="Leave presenter mode").click()
+    expect(page.get_by_test_id("stHeader")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("present"))
+    settled(page, "bilinear")
+    assert page.locator(".viewer figcaption b").first.evaluate(size) == small
+
+
+HOSTILE = (
+    "hide=x{}body{display:none}.y&lock=x}body{display:none",
+    "hide=<script>document.title='broken'</script>&lock=<img src=x onerror=document.title='broken'>&present=<b>",
+    f"hide={'a' * 2000},{'b,' * 500}&lock={'c' * 1000}&present={'1' * 1000}",
+    "hide=x%20~%20*{}%20.stApp&lock=stride%0amodel&present=true",
+)
+
+
+@pytest.mark.parametrize("query", HOSTILE, ids=["rule", "markup", "long", "selector"])
+def test_hostile_flags_change_nothing(page: Page, query: str) -> None:
+    opened(page, f"/?{query}")
+    assert fine(page) and page.title() != "broken"
+    for key in HIDEABLE:
+        expect(page.locator(f".st-key-{key}")).to_be_visible()
+    expect(option(page, "model", "People & animals")).to_be_enabled()
+    with panel(page) as shown:
+        assert "hide" not in link(shown) and "lock" not in link(shown)
+
+
+# Files
+
+
+@contextmanager
+def downloads(page: Page) -> Iterator[Callable[[str], bytes]]:
+    """Fetch a file by the title of its button, for as long as the context lasts."""
+    page.locator(".st-key-actions").get_by_role("button").click()
+    offered = page.get_by_test_id("stPopoverBody")
+
+    def fetch(title: str) -> bytes:
+        with page.expect_download() as waiting:
+            offered.get_by_role("button", name=title, exact=True).click()
+        names.append(waiting.value.suggested_filename)
+        return Path(waiting.value.path()).read_bytes()
+
+    names: list[str] = []
+    yield fetch
+    assert len(set(names)) == len(names) and not any("/" in name for name in names)
+
+
+def test_zip_holds_what_is_shown(page: Page) -> None:
+    opened(page, "/?stride=FCN-16s&upsampling=Bilinear&opacity=30")
+    with downloads(page) as fetch, zipfile.ZipFile(io.BytesIO(fetch("All files (ZIP)"))) as archive:
+        assert archive.testzip() is None and archive.namelist() == list(FILES)
+        files = {name: archive.read(name) for name in FILES}
+        singles = {name: fetch(name) for name in FILES}
+    assert singles == files
+    labels, scores = known().labels(16, "bilinear"), known().scores
+    drawn = {name: Image.open(io.BytesIO(data)) for name, data in files.items() if name.endswith(".png")}
+    assert drawn["labels.png"].mode == "P" and np.array_equal(np.asarray(drawn["labels.png"]), labels)
+    photo = known().photo
+    overlay = 0.7 * photo + 0.3 * known().palette[labels]
+    assert np.abs(np.asarray(drawn["overlay.png"]) - overlay).max() <= 1
+    assert np.asarray(drawn["coarse.png"]).shape == labels.shape
+    differ = known().labels(16, "transposed") != labels
+    orange = (np.asarray(drawn["difference.png"].convert("RGB")) == (213, 94, 0)).all(-1)
+    assert np.array_equal(orange, differ)
+    rows = list(csv.DictReader(io.StringIO(files["shares.csv"].decode())))
+    assert abs(sum(float(row["percent"]) for row in rows) - 100) < 0.01
+    assert [int(row["pixels"]) for row in rows] == np.bincount(labels.ravel(), minlength=len(rows)).tolist()
+    array = np.load(io.BytesIO(files["scores.npy"]), allow_pickle=False)
+    assert array.shape == (-(-360 // 16), 30, len(known().card.classes)) and array.dtype == np.float32
+    assert np.allclose(array, scores.cells(16), atol=1e-3)
+    readme = files["README.txt"].decode()
+    assert "480 x 360" in readme and "FCN-16s" in readme and "bilinear, x16" in readme and known().card.sha256 in readme
+
+
+def test_files_of_an_own_photo_have_its_own_size(page: Page) -> None:
+    opened(page)
+    data = jpeg(701, 503)
+    upload(page, "own.jpg", data)
+    settled(page, hashlib.sha256(data).hexdigest())
+    with downloads(page) as fetch:
+        found = np.asarray(Image.open(io.BytesIO(fetch("labels.png"))))
+    segmenter = known().segmenter
+    expected = segmenter.upsample(segmenter.score(decode(data).pixels)).labels
+    assert np.array_equal(found, labels_to_own_size(expected, (503, 701)))

@@ -1,0 +1,430 @@
+"""The three linked pictures in a browser: every pixel drawn, what is read out, zoom, wipe and classes on and off.
+
+The window is so wide that a picture of 480 x 360 pixels is drawn pixel by pixel, and everything drawn or read out is
+compared with what the network says here, in the test.
+"""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, WebSocket, expect
+
+from fcn.ui.parts import UPSAMPLING_TITLES
+from fcn.ui.viewer.viewer import LEFT, RIGHT
+from tests.support.browsing import (
+    PHOTO,
+    SCORES,
+    SEGMENTATION,
+    WIDE,
+    canvas,
+    choose,
+    known,
+    more,
+    opened,
+    pictures,
+    pixels,
+    point,
+    quiet,
+    readout,
+    viewer,
+    visiting,
+)
+
+pytestmark = pytest.mark.browser
+
+HEIGHT, WIDTH = 360, 480
+VIRIDIS = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]])
+ORANGE = np.array([213, 94, 0])
+DIM = np.array([16, 20, 24]), 150 / 255  # over the pixels that do not differ
+
+
+@pytest.fixture(scope="module")
+def street(browser: Browser, server: str) -> Iterator[Page]:
+    """The first sample, drawn pixel by pixel; tests that share it set what they need and point at nothing."""
+    with visiting(browser, server, *WIDE) as page:
+        yield opened(page)
+
+
+@pytest.fixture(scope="module")
+def pointed(browser: Browser, server: str) -> Iterator[Page]:
+    """As `street`, for tests that point at things."""
+    with visiting(browser, server, *WIDE) as page:
+        yield opened(page)
+
+
+def middles(stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of pixels in the middle of the cells; the last cells are cut at the edge of the photo."""
+    rows, columns = (np.arange(0, side, stride) for side in (HEIGHT, WIDTH))
+    return np.ix_(np.minimum(rows + stride // 2, HEIGHT - 4), np.minimum(columns + stride // 2, WIDTH - 4))
+
+
+def ramp(values: np.ndarray) -> np.ndarray:
+    """Colours of numbers from 0 to 1: (..., 3)."""
+    return np.stack([np.interp(values, np.linspace(0, 1, len(VIRIDIS)), channel) for channel in VIRIDIS.T], -1)
+
+
+def alike(drawn: np.ndarray, expected: np.ndarray, tolerance: int = 4) -> float:
+    """Share of pixels whose colours agree."""
+    return float((np.abs(drawn - expected) <= tolerance).all(-1).mean())
+
+
+def shown(page: Page, stride: int = 32, way: str = "transposed", right: str = "overlay", left: str = "class") -> Page:
+    """Set everything that changes what is drawn, whatever an earlier test has left."""
+    choose(page, "upsampling", UPSAMPLING_TITLES[way], way)
+    choose(page, "stride", f"FCN-{stride}s", f"{stride}$")
+    choose(page, "view", RIGHT[right], right)
+    if not re.search(f"{right}{left}", viewer(page).get_attribute("data-ready") or ""):
+        with more(page):
+            choose(page, "cells", LEFT[left], right + left)
+    return page
+
+
+# What is drawn
+
+
+def test_photo_and_overlay_have_the_colours_of_the_network(street: Page) -> None:
+    photo, _, overlay = pixels(shown(street))
+    assert photo.shape == (HEIGHT, WIDTH, 3)
+    assert alike(photo, known().pixels) > 0.999
+    assert alike(overlay, known().overlay()) > 0.999
+
+
+@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize("way", ["bilinear", "transposed"])
+def test_every_network_and_upsampling_is_drawn(street: Page, stride: int, way: str) -> None:
+    _, cells, overlay = pixels(shown(street, stride, way))
+    best = known().palette[known().scores.coarse_labels(stride)]
+    assert np.array_equal(cells[middles(stride)], best)
+    assert alike(overlay, known().overlay(stride, way)) > 0.999
+
+
+def test_score_of_one_class_is_its_probability_in_each_cell(street: Page) -> None:
+    shown(street, left="score")
+    probabilities = known().scores.probabilities(32)
+    for name in ("sky", "car"):
+        with more(street) as controls:
+            controls.get_by_role("combobox", name="Class").fill(name)
+            street.keyboard.press("Enter")
+            expect(viewer(street).locator("figcaption").nth(SCORES)).to_contain_text(f"score of {name}")
+        _, cells, _ = pixels(street)
+        expected = ramp(probabilities[..., known().card.classes.index(name)])
+        assert alike(cells[middles(32)], expected) == 1
+
+
+def test_one_feature_map_is_drawn_from_its_least_to_its_greatest_value(street: Page) -> None:
+    shown(street, left="channel")
+    for place in (1, 4):
+        with more(street) as controls:
+            slider = controls.get_by_role("slider", name="Feature map, strongest first")
+            slider.press("Home")
+            for _ in range(1, place):
+                slider.press("ArrowRight")
+            caption = f"feature map {place} by strength (channel {known().scores.channels[32][place - 1]})"
+            expect(viewer(street).locator("figcaption").nth(SCORES)).to_contain_text(caption)
+        _, cells, _ = pixels(street)
+        assert alike(cells[middles(32)], ramp(features(place - 1))) == 1
+
+
+def test_sixteen_feature_maps_are_drawn_in_a_sheet(street: Page) -> None:
+    _, sheet, _ = pixels(shown(street, left="features"))
+    rows, columns = features(0).shape
+    for place in range(16):
+        high, wide = HEIGHT / 4 - 2, WIDTH / 4 - 2
+        top, left = place // 4 * HEIGHT / 4, place % 4 * WIDTH / 4
+        middle = np.ix_(
+            (top + (np.arange(rows) + 0.5) * high / rows).astype(int),
+            (left + (np.arange(columns) + 0.5) * wide / columns).astype(int),
+        )
+        assert alike(sheet[middle], ramp(features(place))) == 1, f"map {place + 1}"
+
+
+def features(place: int) -> np.ndarray:
+    """A feature map of stride 32 by strength, without padding, 0 to 1."""
+    rows, columns = known().scores.coarse_labels(32).shape
+    return known().scores.features[32][:rows, :columns, place] / 255
+
+
+def test_difference_is_orange_exactly_where_the_label_maps_differ(street: Page) -> None:
+    _, _, drawn = pixels(shown(street, right="difference"))
+    differ = known().labels(32, "bilinear") != known().labels(32, "transposed")
+    assert 0 < differ.mean() < 0.5
+    assert np.array_equal((drawn == ORANGE).all(-1), differ)
+    colour, share = DIM
+    expected = (1 - share) * known().pixels + share * colour
+    assert alike(drawn[~differ], expected[~differ]) > 0.999
+
+
+@pytest.mark.parametrize("percent", [50, 20, 0, 100])
+def test_wipe_shows_bilinear_left_and_transposed_right(street: Page, percent: int) -> None:
+    shown(street, right="compare")
+    street.get_by_label("Wipe between").fill(str(percent))
+    quiet(street)
+    _, _, drawn = pixels(street)
+    edge, gap = percent * WIDTH // 100, 3  # the white line is between
+    left, right = np.s_[:, : max(0, edge - gap)], np.s_[:, edge + gap :]
+    assert drawn[left].size == 0 or alike(drawn[left], known().overlay(32, "bilinear")[left]) > 0.999
+    assert drawn[right].size == 0 or alike(drawn[right], known().overlay(32, "transposed")[right]) > 0.999
+    if 0 < percent < 100:
+        assert (drawn[:, edge] == 255).all()
+
+
+def test_opacity_is_that_of_the_colours(street: Page) -> None:
+    shown(street)
+    for key, opacity in (("Home", 0), ("End", 1)):
+        before = pictures(street)[SEGMENTATION]
+        with more(street) as controls:
+            controls.get_by_role("slider", name="Opacity").press(key)
+            changed(street, before)
+        assert alike(pixels(street)[SEGMENTATION], known().overlay(opacity=opacity)) > 0.999
+    with more(street) as controls:
+        slider = controls.get_by_role("slider", name="Opacity")
+        for _ in range(7):
+            slider.press("ArrowLeft")
+        expect(slider).to_have_value("65")
+
+
+def changed(page: Page, before: str) -> None:
+    """Wait until the segmentation is drawn anew."""
+    drawn = "([one, before]) => one.toDataURL() !== before"
+    page.wait_for_function(drawn, arg=[canvas(page, SEGMENTATION).element_handle(), before])
+    quiet(page)
+
+
+def test_a_hidden_class_loses_its_colour_and_gets_it_back(street: Page) -> None:
+    shown(street)
+    before = pixels(street)[SEGMENTATION]
+    road = known().labels() == known().card.classes.index("road")
+    button = viewer(street).get_by_role("button", name=re.compile("^road"))
+    expect(button).to_have_attribute("aria-pressed", "true")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    quiet(street)
+    without = pixels(street)[SEGMENTATION]
+    assert alike(without[road], known().pixels[road]) > 0.999
+    assert np.array_equal(without[~road], before[~road])
+    button.press("Enter")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    quiet(street)
+    assert np.array_equal(pixels(street)[SEGMENTATION], before)
+
+
+# What is read out
+
+
+def told(page: Page) -> tuple[tuple[int, int], tuple[str, float], tuple[int, int], dict[str, float]]:
+    """The read-out: pixel (x, y), its class and percent, row and column of its cell, the cell's classes in percent."""
+    text = readout(page)
+    found = re.fullmatch(
+        r"Pixel (\d+), (\d+): (.+?) (\S+|under 1%)\. Its cell \(row (\d+), column (\d+)\): (.+)\.", text
+    )
+    assert found, text
+    x, y, name, share, row, column, cell = found.groups()
+    shares = dict(part.split(" ", 1) for part in cell.split(", "))
+    return (
+        (int(x), int(y)),
+        (name, percent(share)),
+        (int(row), int(column)),
+        {name: percent(share) for name, share in shares.items()},
+    )
+
+
+def percent(said: str) -> float:
+    return 0.5 if said == "under 1%" else float(said.removesuffix("%"))
+
+
+def check_readout(page: Page, x: int, y: int, stride: int = 32, way: str = "transposed") -> None:
+    """Compare what is read out with what the network says of pixel (x, y)."""
+    expect(viewer(page).locator(".readout")).to_contain_text(f"Pixel {x}, {y}:")
+    _, (name, confidence), place, shares = told(page)
+    found, classes = known().segmentation(stride, way), known().card.classes
+    assert found.confidence is not None
+    assert place == (y // stride + 1, x // stride + 1)
+    assert name == classes[found.labels[y, x]]
+    assert abs(confidence - 100 / 255 * found.confidence[y, x]) <= 1
+    cell = 100 * known().scores.probabilities(stride)[y // stride, x // stride]
+    assert len(shares) == 3 and all(abs(share - cell[classes.index(name)]) <= 1 for name, share in shares.items())
+    assert np.abs(np.array(list(shares.values())) - np.sort(cell)[:-4:-1]).max() <= 1, "not the top three in order"
+
+
+def undecided(stride: int = 32) -> tuple[int, int]:
+    """A pixel to which the two upsamplings and its cell give three different classes: x, y."""
+    cells = known().scores.coarse_labels(stride).repeat(stride, 0).repeat(stride, 1)[:HEIGHT, :WIDTH]
+    bilinear, transposed = known().labels(stride, "bilinear"), known().labels(stride, "transposed")
+    rows, columns = np.nonzero((cells != bilinear) & (cells != transposed) & (bilinear != transposed))
+    return int(columns[0]), int(rows[0])
+
+
+@pytest.mark.parametrize("stride, way", [(32, "transposed"), (8, "bilinear")])
+def test_pointing_reads_out_what_the_network_says(pointed: Page, stride: int, way: str) -> None:
+    shown(pointed, stride, way)
+    for index in (PHOTO, SCORES, SEGMENTATION):
+        for x, y in ((20, 0), (479, 340), (100, 250), undecided(stride)):
+            pointed.mouse.move(*point(pointed, index, x, y))
+            check_readout(pointed, x, y, stride, way)
+
+
+def test_keys_move_the_pixel_and_shift_moves_it_by_a_cell(pointed: Page) -> None:
+    shown(pointed)
+    pointed.mouse.move(*point(pointed, PHOTO, 100, 50))
+    for index in (PHOTO, SCORES, SEGMENTATION):
+        start = told(pointed)[0]
+        canvas(pointed, index).focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowDown", "ArrowLeft", "Shift+ArrowRight"):
+            pointed.keyboard.press(key)
+        check_readout(pointed, start[0] + 33, start[1] + 1)
+
+
+def test_touch_reads_out_what_the_network_says(browser: Browser, server: str) -> None:
+    options = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+    with visiting(browser, server, 390, 844, **options) as page:
+        opened(page)
+        for index, x, y in ((SEGMENTATION, *undecided()), (SCORES, 30, 300), (PHOTO, 471, 9)):
+            canvas(page, index).scroll_into_view_if_needed()
+            page.touchscreen.tap(*point(page, index, x, y))
+            check_readout(page, x, y)
+
+
+def test_two_fingers_zoom_all_three(browser: Browser, server: str) -> None:
+    with visiting(browser, server, *WIDE, has_touch=True) as page:
+        opened(page, "/?opacity=100")
+        x, y = point(page, SCORES, 239.5, 179.5)
+        session = page.context.new_cdp_session(page)
+
+        def touch(kind: str, *places: tuple[float, float]) -> None:
+            points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", (x - 50, y), (x + 50, y))
+        for spread in range(60, 110, 10):
+            touch("touchMove", (x - spread, y), (x + spread, y))
+        touch("touchEnd")
+        expect(canvas(page, PHOTO)).to_have_class("zoomed")
+        window(page, 120, 90, 2, share=0.94)
+
+
+@pytest.mark.parametrize("index", [PHOTO, SCORES, SEGMENTATION])
+def test_the_cell_is_outlined_in_all_three_pictures(pointed: Page, index: int) -> None:
+    shown(pointed)
+    seen = []
+    for column, row in ((2, 3), (9, 7)):
+        pointed.mouse.move(*point(pointed, index, 32 * column + 16, 32 * row + 16))
+        quiet(pointed)
+        seen.append(pixels(pointed))
+    for first, second in zip(*seen, strict=True):
+        assert np.array_equal(outlined(first), [[3, 2]]) and np.array_equal(outlined(second), [[7, 9]])
+        changed = (first != second).any(-1)
+        for column, row in ((2, 3), (9, 7)):
+            changed[32 * row - 3 : 32 * row + 35, 32 * column - 3 : 32 * column + 35] = False
+        assert not changed.any()
+
+
+def outlined(picture: np.ndarray) -> np.ndarray:
+    """Row and column of the cells inside the photo whose four sides are white in the middle."""
+    light = picture.min(-1) > 200
+    middle = slice(8, 24)
+
+    def side(row: int, column: int) -> bool:
+        top, left = 32 * row, 32 * column
+        across, down = light[:, left : left + 32][:, middle], light[top : top + 32][middle]
+        return bool(
+            across[top - 1 : top + 1].any(0).all()
+            and across[top + 31 : top + 33].any(0).all()
+            and down[:, left - 1 : left + 1].any(1).all()
+            and down[:, left + 31 : left + 33].any(1).all()
+        )
+
+    return np.array([(row, column) for row in range(1, 11) for column in range(1, 14) if side(row, column)])
+
+
+def test_pointing_makes_no_round_trip_to_the_server(page: Page) -> None:
+    frames: list[str] = []
+
+    def watch(socket: WebSocket) -> None:
+        socket.on("framesent", lambda _: frames.append("sent"))
+        socket.on("framereceived", lambda _: frames.append("received"))
+
+    page.on("websocket", watch)
+    opened(page)
+    assert "sent" in frames and "received" in frames
+    page.wait_for_timeout(500)  # for whatever the page still says after it was drawn
+    frames.clear()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    read = set()
+    for index in (PHOTO, SCORES, SEGMENTATION):
+        for x in range(0, 480, 24):
+            page.mouse.move(*point(page, index, x, 0.7 * x))
+            read.add(readout(page))
+    page.mouse.down()
+    page.mouse.up()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(1000)
+    assert len(read) >= 20 and not frames and not requests
+
+
+# Zoom
+
+
+def window(page: Page, left: float, top: float, scale: float, share: float = 0.97) -> None:
+    """Check that all three pictures show the same window of the photo, pixel for pixel; opacity is 100 %.
+
+    A `share` of the pixels must agree: there are outlines too, and fingers are not placed to a pixel.
+    """
+    quiet(page)
+    photo, cells, segmentation = pixels(page)
+    x, y = left + (np.arange(WIDTH) + 0.5) / scale, top + (np.arange(HEIGHT) + 0.5) / scale  # in photo pixels
+    place = np.ix_(y.astype(int), x.astype(int))
+    best = known().scores.coarse_labels(32).repeat(32, 0).repeat(32, 1)[:HEIGHT, :WIDTH]
+    inside = np.ix_(*((scale * (along % 32) > 2) & (scale * (along % 32) < 32 * scale - 2) for along in (y, x)))
+    assert alike(segmentation, known().palette[known().labels()][place]) > share
+    assert alike(cells[inside], known().palette[best][place][inside]) > share
+    assert np.abs(photo - known().pixels[place]).mean() < 10
+
+
+def test_buttons_zoom_and_dragging_pans_all_three_in_step(pointed: Page) -> None:
+    opened(pointed, "/?opacity=100")
+    window(pointed, 0, 0, 1)
+    for _ in range(3):
+        viewer(pointed).get_by_role("button", name="Zoom in").click()
+    scale = 1.5**3
+    left, top = (WIDTH - WIDTH / scale) / 2, (HEIGHT - HEIGHT / scale) / 2
+    window(pointed, left, top, scale)
+    for index, (across, down) in zip((PHOTO, SCORES, SEGMENTATION), ((60, -30), (-100, 45), (15, 20)), strict=True):
+        x, y = point(pointed, index, 240, 180)
+        pointed.mouse.move(x, y)
+        pointed.mouse.down()
+        pointed.mouse.move(x + across / 2, y + down / 2)
+        pointed.mouse.move(x + across, y + down)
+        pointed.mouse.up()
+        left, top = left - across / scale, top - down / scale
+        window(pointed, left, top, scale)
+    viewer(pointed).get_by_role("button", name="Zoom out").click()
+    left, top = ((start * 2 + side / scale - side / scale * 1.5) / 2 for start, side in ((left, WIDTH), (top, HEIGHT)))
+    viewer(pointed).get_by_role("button", name="Show the whole picture").click()
+    window(pointed, 0, 0, 1)
+
+
+@pytest.mark.parametrize("index", [PHOTO, SCORES, SEGMENTATION])
+def test_wheel_with_control_double_click_and_keys_zoom_where_one_points(pointed: Page, index: int) -> None:
+    opened(pointed, "/?opacity=100")
+    x, y = 361, 127
+    place = point(pointed, index, x, y)
+    pointed.mouse.move(*place)
+    pointed.mouse.wheel(0, -120)  # without control: that is for the page
+    window(pointed, 0, 0, 1)
+    pointed.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollTop = 0")
+    pointed.keyboard.down("Control")
+    pointed.mouse.wheel(0, -120)
+    pointed.keyboard.up("Control")
+    scale = 1.25
+    window(pointed, (x + 0.5) * (1 - 1 / scale), (y + 0.5) * (1 - 1 / scale), scale)
+    pointed.mouse.dblclick(*place)
+    scale = 2.5
+    window(pointed, (x + 0.5) * (1 - 1 / scale), (y + 0.5) * (1 - 1 / scale), scale)
+    canvas(pointed, index).press("-")
+    canvas(pointed, index).press("+")
+    assert told(pointed)[0] == (x, y)
+    canvas(pointed, index).press("0")
+    window(pointed, 0, 0, 1)

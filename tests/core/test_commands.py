@@ -1,0 +1,191 @@
+"""The command line: results on stdout and in files, trouble in one line on stderr, an exit status that tells."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from fcn.__main__ import main
+from fcn.model.segmenter import Segmenter
+from tests.support.photos import smooth_photo
+
+Captured = pytest.CaptureFixture[str]
+
+
+def save_photo(path: Path, height: int, width: int, orientation: int | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(smooth_photo(height, width)).save(path, exif=exif)
+    return path
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder of two photos, 64 x 48 pixels."""
+    (tmp_path / "data" / "labels").mkdir(parents=True)
+    for name in ("one", "two"):
+        save_photo(tmp_path / "data" / "images" / f"{name}.jpg", 48, 64)
+        mask = np.zeros((48, 64), np.uint8)
+        mask[24:] = 3
+        Image.fromarray(mask).save(tmp_path / "data" / "labels" / f"{name}.png")
+    return tmp_path / "data"
+
+
+def refused(captured: Captured, *arguments: object) -> str:
+    """Run a command that must do nothing; return the one line it says."""
+    assert main([str(argument) for argument in arguments]) == 2
+    out, err = captured.readouterr()
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith(f"fcn {arguments[0]}: "), err
+    return lines[0]
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+@pytest.mark.parametrize("command", ["segment", "evaluate", "train", "convert"])
+def test_help_shows_an_example(command: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert f"python -m fcn {command} " in said[said.index("example") :]
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ([], "required"),
+        (["segment", "--out", "x"], "PHOTO"),
+        (["segment", "a.jpg"], "--out"),
+        (["segment", "a.jpg", "--out", "x", "--stride", "4"], "invalid choice: 4"),
+        (["evaluate", "--data", "x", "--limit", "0"], "'0' is not a whole number of at least 1"),
+        (["evaluate", "--data", "x", "--size", "-3"], "'-3' is not a whole number of at least 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: list[str], said: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_segment_writes_what_it_can_and_names_what_it_cannot(installed: Path, tmp_path: Path, capsys: Captured) -> None:
+    good = save_photo(tmp_path / "good.png", 50, 90)
+    turned = save_photo(tmp_path / "turned.jpg", 40, 60, orientation=6)  # lies on its side: 40 x 60 upright
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no photo")
+    missing, out = tmp_path / "missing.jpg", tmp_path / "new" / "results"
+    options = ["--model", "small", "--stride", "8", "--size", "64", "--out", str(out)]
+    assert main(["segment", *map(str, (good, bad, missing, turned)), *options]) == 1
+    stdout, stderr = capsys.readouterr()
+    said = [line for line in stderr.splitlines() if line.startswith("fcn segment: ")]
+    assert stdout == "" and "Traceback" not in stderr
+    assert len(said) == 2 and "bad.jpg" in said[0] and "missing.jpg" in said[1]
+    kinds = ("coarse", "labels", "overlay")
+    assert sorted(path.name for path in out.iterdir()) == [f"{n}.{k}.png" for n in ("good", "turned") for k in kinds]
+    for kind in ("labels", "overlay"):
+        assert size(out / f"good.{kind}.png") == (90, 50)
+        assert size(out / f"turned.{kind}.png") == (40, 60)
+    assert size(out / "good.coarse.png") == (64, 36)
+
+
+def test_segmented_labels_are_the_segmenters(ready: None, segmenter: Segmenter, tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "photo.png", 50, 90)
+    options = ["--model", "small", "--stride", "16", "--upsampling", "bilinear", "--out", str(tmp_path)]
+    assert main(["segment", str(photo), *options]) == 0
+    expected = segmenter.upsample(segmenter.score(smooth_photo(50, 90)), 16, "bilinear").labels
+    with Image.open(tmp_path / "photo.labels.png") as image:
+        assert image.mode == "P"
+        assert (np.asarray(image) == expected).mean() > 0.999
+        assert tuple(image.getpalette()[:6]) == segmenter.card.palette[0] + segmenter.card.palette[1]
+
+
+def test_two_photos_of_one_name_are_refused_before_anything_is_written(
+    ready: None, tmp_path: Path, capsys: Captured
+) -> None:
+    photos = [save_photo(tmp_path / folder / "street.png", 32, 32) for folder in ("monday", "tuesday")]
+    out = tmp_path / "out"
+    said = refused(capsys, "segment", *photos, "--model", "small", "--out", out)
+    assert str(photos[0]) in said and str(photos[1]) in said
+    assert not out.exists()
+
+
+def test_an_output_folder_that_is_a_file(ready: None, tmp_path: Path, capsys: Captured) -> None:
+    photo = save_photo(tmp_path / "photo.png", 32, 32)
+    assert "photo.png" in refused(capsys, "segment", photo, "--model", "small", "--out", photo)
+
+
+def test_evaluate_prints_one_json_object(ready: None, data: Path, capsys: Captured) -> None:
+    assert main(["evaluate", "--model", "small", "--data", str(data), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert list(report) == ["model", "images", "results"]
+    assert (report["model"], report["images"], len(report["results"])) == ("small", 2, 6)
+    for row in report["results"]:
+        assert list(row) == ["stride", "upsampling", "miou", "pixel_accuracy", "boundary_f1", "iou"]
+        assert 0 <= row["pixel_accuracy"] <= 100
+        assert row["iou"]["class 0"] is not None and row["iou"]["class 1"] is None
+
+
+def test_evaluate_prints_a_table(ready: None, data: Path, capsys: Captured) -> None:
+    assert main(["evaluate", "--model", "small", "--data", str(data), "--limit", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "small on 1 photos, percent"
+    assert [line.split()[:2] for line in lines if line.split()[:1] == ["8"]] == [["8", "bilinear"], ["8", "transposed"]]
+    assert next(line for line in lines if line.startswith("class 1 ")).split()[2:] == ["-"] * 6
+
+
+def test_a_missing_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:
+    assert "nowhere" in refused(capsys, "evaluate", "--model", "small", "--data", tmp_path / "nowhere")
+
+
+def test_an_empty_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    assert "is empty" in refused(capsys, "evaluate", "--model", "small", "--data", tmp_path)
+
+
+def test_a_mask_of_another_size(ready: None, data: Path, capsys: Captured) -> None:
+    Image.fromarray(np.zeros((48, 63), np.uint8)).save(data / "labels" / "two.png")
+    said = refused(capsys, "evaluate", "--model", "small", "--data", data, "--json")
+    assert "two.png is 63 x 48, its photo 64 x 48" in said
+
+
+def test_a_mask_with_an_unknown_class(ready: None, data: Path, capsys: Captured) -> None:
+    Image.fromarray(np.full((48, 64), 77, np.uint8)).save(data / "labels" / "one.png")
+    assert "77" in refused(capsys, "evaluate", "--model", "small", "--data", data, "--json")
+
+
+def test_a_photo_that_is_broken(ready: None, data: Path, capsys: Captured) -> None:
+    (data / "images" / "one.jpg").write_text("no photo")
+    assert "one.jpg" in refused(capsys, "evaluate", "--model", "small", "--data", data)
+
+
+def test_an_unknown_model(ready: None, data: Path, tmp_path: Path, capsys: Captured) -> None:
+    photo = data / "images" / "one.jpg"
+    assert "Choose one of: small" in refused(capsys, "evaluate", "--model", "cars", "--data", data)
+    assert "Choose one of: small" in refused(capsys, "segment", photo, "--model", "cars", "--out", tmp_path)
+    assert "Choose one of: street" in refused(
+        capsys, "train", "--model", "cars", "--data", data, "--out", tmp_path / "cars.keras"
+    )
+
+
+def test_training_data_that_will_not_do(data: Path, tmp_path: Path, capsys: Captured) -> None:
+    out = tmp_path / "model.keras"
+    assert "nowhere" in refused(capsys, "train", "--data", tmp_path / "nowhere", "--out", out)
+    assert "train" in refused(capsys, "train", "--data", data, "--out", out)
+    assert "model.h5" in refused(capsys, "train", "--data", data, "--out", tmp_path / "model.h5")
+
+
+def test_people_and_animals_cannot_learn_from_street_scenes(tmp_path: Path, capsys: Captured) -> None:
+    said = refused(
+        capsys, "train", "--model", "people_animals", "--data", "synthetic", "--out", tmp_path / "model.keras"
+    )
+    assert "Synthetic scenes show streets; the model people_animals needs photos" in said

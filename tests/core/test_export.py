@@ -1,0 +1,86 @@
+"""Exported files: each holds what its name says, at the size that the README tells."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn.model.segmenter import Segmenter
+from fcn.model.upsampling import UPSAMPLERS
+from fcn.photos.images import labels_to_own_size
+from fcn.pictures.export import FILES, Export, archive
+from tests.support.photos import smooth_photo
+
+STRIDE = 8
+
+
+@pytest.fixture(scope="module")
+def export(segmenter: Segmenter) -> Export:
+    photo = smooth_photo(150, 201)
+    scores = segmenter.score(photo, 100)
+    both = {way: segmenter.upsample(scores, STRIDE, way).labels for way in UPSAMPLERS}
+    both["bilinear"] = np.roll(both["bilinear"], 3, 1)  # untrained, the two would be alike
+    return Export(photo, segmenter.card, scores, STRIDE, "transposed", both, 0.5)
+
+
+def image(export: Export, name: str) -> Image.Image:
+    return Image.open(io.BytesIO(FILES[name](export)))
+
+
+def test_labels_are_class_indices_at_the_photos_size(export: Export) -> None:
+    picture = image(export, "labels.png")
+    expected = labels_to_own_size(export.both["transposed"], (150, 201))
+    np.testing.assert_array_equal(np.asarray(picture), expected)
+    palette = np.reshape(picture.getpalette(), (-1, 3))[: len(export.card.palette)]
+    np.testing.assert_array_equal(palette, export.card.palette)
+
+
+def test_overlay_mixes_photo_and_colours(export: Export) -> None:
+    colours = np.asarray(export.card.palette)[export.labels]
+    expected = (export.pixels.astype(float) + colours) / 2
+    assert np.abs(np.asarray(image(export, "overlay.png")) - expected).max() <= 1
+
+
+def test_coarse_map_shows_each_cell(export: Export) -> None:
+    found = np.asarray(image(export, "coarse.png"))
+    assert found.shape == (export.scores.height, export.scores.width)
+    middles = found[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]  # a last cell may be cut before its middle
+    cells = export.scores.coarse_labels(STRIDE)[: middles.shape[0], : middles.shape[1]]
+    assert cells.size > 50
+    np.testing.assert_array_equal(middles, cells)
+
+
+def test_difference_is_orange_where_the_two_differ(export: Export) -> None:
+    differ = labels_to_own_size(export.both["bilinear"], (150, 201)) != export.labels
+    assert 0 < differ.mean() < 1
+    found = np.asarray(image(export, "difference.png").convert("RGB"))
+    np.testing.assert_array_equal((found == (213, 94, 0)).all(-1), differ)
+
+
+def test_shares_add_up(export: Export) -> None:
+    rows = list(csv.DictReader(io.StringIO(FILES["shares.csv"](export).decode())))
+    assert [row["class"] for row in rows] == list(export.card.classes)
+    assert sum(int(row["pixels"]) for row in rows) == 150 * 201
+    assert sum(float(row["percent"]) for row in rows) == pytest.approx(100, abs=0.01)
+    assert int(rows[3]["pixels"]) == (export.labels == 3).sum()
+
+
+def test_scores_are_the_score_map(export: Export) -> None:
+    found = np.load(io.BytesIO(FILES["scores.npy"](export)), allow_pickle=False)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, export.scores.cells(STRIDE))
+
+
+def test_archive_holds_every_file_and_the_readme_tells_of_each(export: Export) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive(export))) as found:
+        assert found.testzip() is None
+        assert found.namelist() == list(FILES)
+        readme = found.read("README.txt").decode()
+        for name in FILES:
+            assert found.read(name) == FILES[name](export)
+            assert name == "README.txt" or f"\n{name} " in readme
+    assert "201 x 150" in readme and "FCN-8s" in readme and export.card.sha256 in readme
+    assert "transposed, x8" in readme

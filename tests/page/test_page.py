@@ -1,0 +1,392 @@
+"""The page as a visitor uses it, run without a browser: what it shows, what it computes, what it refuses."""
+
+import base64
+import io
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.testing.v1 import AppTest
+
+from fcn.model import zoo
+from fcn.model.segmenter import Segmenter
+from fcn.ui.photo.samples import samples
+
+APP = Path(__file__).parents[2] / "app.py"
+CARD = zoo.read_card(zoo.names()[0])
+
+
+@dataclass
+class Shown:
+    """What the page hands to the three linked pictures."""
+
+    photo: np.ndarray  # (h, w, 3)
+    cells: np.ndarray  # (rows, columns) best class of each cell
+    labels: np.ndarray  # (h, w)
+    data: dict[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Shown)
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("photo", "cells", "labels"))
+
+
+class Visit:
+    """One visitor's session, with a count of how often the backbone ran and the files that the page offers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.app = AppTest.from_file(str(APP), default_timeout=120)
+        self.backbone_runs = 0
+        self.downloads: dict[str, Callable[[], bytes]] = {}  # file name -> what makes it
+        score, offer = Segmenter.score, MediaFileManager.add_deferred
+
+        def counted(segmenter: Segmenter, *args: Any, **options: Any) -> Any:
+            self.backbone_runs += 1
+            return score(segmenter, *args, **options)
+
+        def offered(manager: MediaFileManager, make: Callable[[], bytes], *args: Any, **options: Any) -> str:
+            self.downloads[options["file_name"]] = make
+            return offer(manager, make, *args, **options)
+
+        monkeypatch.setattr(Segmenter, "score", counted)
+        monkeypatch.setattr(MediaFileManager, "add_deferred", offered)
+
+    def run(self) -> None:
+        self.app.run()
+        assert not self.app.exception
+
+    def choose(self, control: str, value: Any) -> None:
+        self.app.button_group(key=control).set_value(value)
+        self.run()
+
+    def click(self, button: str) -> None:
+        self.app.button(key=button).click()
+        self.run()
+
+    def upload(self, data: bytes, name: str = "photo.png") -> None:
+        self.app.file_uploader(key="upload").set_value((name, data, "application/octet-stream"))
+        self.run()
+
+    def shown(self) -> Shown:
+        [viewer] = self.app.get("bidi_component")
+        data = json.loads(viewer.proto.json)
+        photo = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["photo"].partition(",")[2]))))
+        labels = np.frombuffer(zlib.decompress(base64.b64decode(data[data["upsampling"]])), np.uint8)
+        cells = np.reshape(data["coarse"], (data["rows"], data["columns"]))
+        return Shown(photo, cells, labels.reshape(data["height"], data["width"]), data)
+
+    def words(self) -> str:
+        """All running text of the page."""
+        texts = [element.value for kind in ("markdown", "caption", "error") for element in self.app.get(kind)]
+        return "\n".join(texts) + json.dumps(self.shown().data["captions"])
+
+    def errors(self) -> list[str]:
+        return [error.value for error in self.app.error]
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch) -> Visit:
+    """A visit that shows the first sample; runs of the backbone are counted from there."""
+    opened = Visit(monkeypatch)
+    opened.run()
+    opened.backbone_runs = 0
+    return opened
+
+
+def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def photo(width: int = 200, height: int = 150, mode: str = "RGB") -> Image.Image:
+    """A picture with a different colour in every corner."""
+    rows, columns = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    colours = np.stack([rows * 250, columns * 250, 60 + 0 * rows], -1)
+    return Image.fromarray(colours.astype(np.uint8)).convert(mode)
+
+
+def bomb(side: int = 13_000) -> bytes:
+    """A PNG of 169 megapixels in about 20 kB."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(side * (1 + side // 8)), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+# What is shown
+
+
+def test_first_run_shows_photo_score_map_and_labels_of_one_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_resource.clear()
+    visit = Visit(monkeypatch)
+    visit.run()
+    shown = visit.shown()
+    height, width = shown.labels.shape
+    assert shown.photo.shape == (height, width, 3)
+    assert shown.cells.shape == (-(-height // 32), -(-width // 32))
+    assert visit.backbone_runs == 1 and not visit.errors()
+
+
+def test_every_label_and_cell_has_a_class_with_a_colour(visit: Visit) -> None:
+    shown = visit.shown()
+    assert max(shown.labels.max(), shown.cells.max()) < len(CARD.classes)
+    assert shown.data["classes"] == list(CARD.classes)
+    assert [tuple(colour) for colour in shown.data["palette"]] == list(CARD.palette)
+
+
+def test_pictures_are_described_for_people_who_do_not_see_them(visit: Visit) -> None:
+    assert set(visit.shown().data["alt"]) == {"photo", "score", "segmentation"}
+    assert all(visit.shown().data["alt"].values())
+
+
+# The switch
+
+
+def test_switch_changes_the_segmentation_alone_and_never_runs_the_backbone(visit: Visit) -> None:
+    transposed = visit.shown()
+    visit.choose("upsampling", "bilinear")
+    bilinear = visit.shown()
+    assert np.array_equal(transposed.photo, bilinear.photo) and np.array_equal(transposed.cells, bilinear.cells)
+    assert not np.array_equal(transposed.labels, bilinear.labels)
+    assert transposed.data["captions"]["segmentation"] != bilinear.data["captions"]["segmentation"]
+    visit.choose("upsampling", "transposed")
+    assert visit.shown() == transposed
+    assert visit.backbone_runs == 0
+
+
+@pytest.mark.parametrize("stride", [16, 8])
+def test_stride_gives_a_finer_score_map_without_running_the_backbone(visit: Visit, stride: int) -> None:
+    coarse = visit.shown()
+    visit.choose("stride", stride)
+    fine = visit.shown()
+    height, width = fine.labels.shape
+    assert fine.cells.shape == (-(-height // stride), -(-width // stride))
+    assert np.array_equal(coarse.photo, fine.photo) and coarse.labels.shape == fine.labels.shape
+    assert visit.backbone_runs == 0
+
+
+@pytest.mark.parametrize("cells", ["class", "score", "channel", "features"])
+@pytest.mark.parametrize("view", ["overlay", "compare", "difference"])
+def test_every_view_opens_without_running_the_backbone(visit: Visit, cells: str, view: str) -> None:
+    visit.choose("cells", cells)
+    visit.choose("view", view)
+    assert (visit.shown().data["left"], visit.shown().data["right"]) == (cells, view)
+    assert visit.backbone_runs == 0
+
+
+def test_working_size_is_the_longest_side_of_the_segmentation(visit: Visit) -> None:
+    visit.app.select_slider(key="size").set_value(320)
+    visit.run()
+    assert max(visit.shown().labels.shape) == 320
+
+
+def test_choosing_a_sample_shows_it_and_puts_it_into_the_link(visit: Visit) -> None:
+    before = visit.shown()
+    visit.click("choose-scene-17")
+    assert not np.array_equal(before.photo, visit.shown().photo)
+    assert visit.app.query_params["sample"] == "scene-17"
+
+
+# Uploads
+
+
+def test_uploaded_jpeg_is_shown_with_its_size(visit: Visit) -> None:
+    own = photo(200, 150)
+    visit.upload(encoded(own, "JPEG", quality=95), "holiday.jpg")
+    shown = visit.shown()
+    assert shown.photo.shape == (150, 200, 3) and shown.labels.shape == (150, 200)
+    assert np.abs(shown.photo.astype(int) - np.asarray(own)).mean() < 4
+    assert "200 x 150" in visit.words() and not visit.errors()
+
+
+def test_own_photo_and_its_name_stay_out_of_the_link(visit: Visit) -> None:
+    visit.click("choose-scene-17")
+    visit.upload(encoded(photo()), "private.png")
+    assert "sample" not in visit.app.query_params and "private" not in str(visit.app.query_params)
+
+
+def test_own_photo_is_still_there_after_a_look_at_a_sample(visit: Visit) -> None:
+    visit.upload(encoded(photo()))
+    own = visit.shown()
+    visit.click("choose-scene-26")
+    assert visit.shown().photo.shape != own.photo.shape
+    visit.click("choose-None")
+    assert visit.shown() == own
+
+
+def test_camera_photo_is_shown(visit: Visit) -> None:
+    visit.app.camera_input(key="taken").set_value(("shot.jpg", encoded(photo(), "JPEG"), "image/jpeg"))
+    visit.run()
+    assert visit.shown().photo.shape == (150, 200, 3) and not visit.errors()
+
+
+BAD = {
+    "text": (b"Dear sir, please find my photo attached." * 20, "street.jpg"),
+    "truncated": (encoded(photo(400, 300), "JPEG")[:2000], "cut.jpg"),
+    "bomb": (bomb(), "wall.png"),
+    "large": (b"\xff\xd8\xff" + bytes(20 * 1024**2 + 1), "large.jpg"),
+    "empty": (b"", "nothing.jpg"),
+}
+
+
+@pytest.mark.parametrize("data, name", BAD.values(), ids=BAD.keys())
+def test_bad_upload_is_refused_in_words_and_the_last_photo_stays(visit: Visit, data: bytes, name: str) -> None:
+    visit.upload(encoded(photo(), "JPEG"), "good.jpg")
+    before, visit.backbone_runs = visit.shown(), 0
+    visit.upload(data, name)
+    [message] = visit.errors()
+    assert message.startswith(name) and message.endswith(".") and "Traceback" not in message and "0x" not in message
+    assert visit.shown() == before and visit.backbone_runs == 0
+
+
+def test_good_upload_takes_the_error_away(visit: Visit) -> None:
+    visit.upload(*BAD["text"])
+    assert visit.errors()
+    visit.upload(encoded(photo()))
+    assert not visit.errors()
+
+
+def test_removing_a_refused_file_takes_the_error_away(visit: Visit) -> None:
+    visit.upload(*BAD["text"])
+    visit.app.file_uploader(key="upload").clear()
+    visit.run()
+    assert not visit.errors()
+
+
+def animated() -> bytes:
+    return encoded(photo(), "GIF", save_all=True, append_images=[Image.new("RGB", (200, 150), "red")], duration=100)
+
+
+def sixteen_bits() -> bytes:
+    grey = np.asarray(photo(mode="L")).astype(np.uint16) * 257
+    return encoded(Image.fromarray(grey))
+
+
+def transparent() -> bytes:
+    image = photo(mode="RGBA")
+    image.putalpha(Image.new("L", image.size, 100))
+    return encoded(image)
+
+
+UNUSUAL: dict[str, tuple[bytes, tuple[int, int], str]] = {
+    "animated": (animated(), (200, 150), "first frame"),
+    "16 bits": (sixteen_bits(), (200, 150), "16-bit"),
+    "CMYK": (encoded(photo(mode="CMYK"), "JPEG"), (200, 150), "CMYK"),
+    "transparent": (transparent(), (200, 150), "white"),
+    "tiny": (encoded(photo(20, 20)), (20, 20), "edges were repeated"),
+    "thin": (encoded(photo(300, 1)), (300, 1), "narrow"),
+    "one pixel": (encoded(photo(1, 1)), (1, 1), "edges were repeated"),
+}
+
+
+@pytest.mark.parametrize("data, size, note", UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_unusual_photo_works_and_the_page_says_what_was_done(
+    visit: Visit, data: bytes, size: tuple[int, int], note: str
+) -> None:
+    visit.upload(data)
+    assert not visit.errors() and note in visit.words()
+    assert visit.shown().labels.shape == visit.shown().photo.shape[:2] == size[::-1]
+
+
+def test_turned_photo_is_shown_upright(visit: Visit) -> None:
+    upright, exif = photo(150, 200), Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    visit.upload(encoded(upright.rotate(90, expand=True), "JPEG", exif=exif, quality=95), "phone.jpg")
+    shown = visit.shown().photo.astype(int)
+    assert shown.shape == (200, 150, 3) and np.abs(shown - np.asarray(upright)).mean() < 4
+
+
+# Hostile names and links
+
+
+@pytest.mark.parametrize("data", [encoded(photo()), b"no image"], ids=["good", "bad"])
+def test_markup_in_a_file_name_is_never_markup_on_the_page(visit: Visit, data: bytes) -> None:
+    name = "<img src=x onerror=alert(1)>.png"
+    visit.upload(data, name)
+    allowed = [element.value for element in visit.app.markdown if element.allow_html]
+    raw = [element.proto.body for element in visit.app.get("html")]
+    assert not any("onerror" in text for text in allowed + raw)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"stride": "abc", "upsampling": "<script>", "sample": "../../etc", "size": "1", "opacity": "999"},
+        dict.fromkeys(("model", "stride", "upsampling", "sample", "size", "opacity", "cells", "view"), ""),
+        {"model": "../street", "cells": "score", "class": "<b>", "view": "__class__", "channel": "-1"},
+        {"stride": "32.5", "opacity": "-5", "size": "1e9", "sample": "\0", "model": "\N{GRINNING FACE}" * 999},
+        {"stride": ["8", "16"], "upsampling": ["bilinear", "x"], "sample": ["scene-3", "scene-17"]},
+    ],
+)
+def test_any_link_opens_the_page(monkeypatch: pytest.MonkeyPatch, link: dict[str, str | list[str]]) -> None:
+    visit = Visit(monkeypatch)
+    visit.app.query_params.update(link)
+    visit.run()
+    assert visit.shown().labels.size and not visit.errors()
+
+
+def test_link_opens_what_it_names(monkeypatch: pytest.MonkeyPatch, visit: Visit) -> None:
+    shared = Visit(monkeypatch)
+    shared.app.query_params.update({"stride": "FCN-8s", "upsampling": "Bilinear", "sample": "scene-17"})
+    shared.run()
+    visit.click("choose-scene-17")
+    visit.choose("stride", 8)
+    visit.choose("upsampling", "bilinear")
+    assert shared.shown() == visit.shown()
+
+
+# Downloads
+
+
+def test_downloads_have_the_photos_own_size_and_class_indices(visit: Visit) -> None:
+    visit.upload(encoded(photo(1300, 700), "JPEG"), "wide.view.jpg")
+    labels = Image.open(io.BytesIO(visit.downloads["wide.view.labels.png"]()))
+    assert labels.mode == "P" and labels.size == (1300, 700)
+    assert np.asarray(labels).max() < len(CARD.classes)
+    palette = labels.getpalette()
+    assert palette is not None
+    assert palette[: 3 * len(CARD.classes)] == [part for colour in CARD.palette for part in colour]
+    overlay = Image.open(io.BytesIO(visit.downloads["wide.view.overlay.png"]()))
+    assert overlay.mode == "RGB" and overlay.size == (1300, 700)
+
+
+def test_downloaded_labels_are_those_of_the_picture(visit: Visit) -> None:
+    visit.upload(encoded(photo(200, 150)), "own.png")
+    labels = np.asarray(Image.open(io.BytesIO(visit.downloads["own.labels.png"]())))
+    assert np.array_equal(labels, visit.shown().labels)
+
+
+def test_a_file_name_that_looks_like_markdown_is_shown_as_it_is(visit: Visit) -> None:
+    visit.upload(b"no image", "[here](http://a.b) *x*.png")
+    assert r"\[here\]\(http\://a.b\) \*x\*.png" in visit.errors()[0]
+
+
+def test_each_model_has_its_own_samples_and_classes(visit: Visit) -> None:
+    for name in zoo.names():
+        visit.app.button_group(key="model").set_value(name)
+        visit.run()
+        shown = visit.shown()
+        assert shown.data["classes"] == list(zoo.read_card(name).classes)
+        assert {f"choose-{sample}" for sample in samples(name)} <= {button.key for button in visit.app.button}
+
+
+def test_a_photo_that_does_not_suit_is_told_and_the_other_model_offered(visit: Visit) -> None:
+    photo = next(iter(samples("people_animals").values())).read()[0].pixels
+    visit.upload(encoded(Image.fromarray(photo)))
+    assert any("It knows only: sky" in info.value for info in visit.app.info)
+    visit.app.button(key="try-people_animals").click()
+    visit.run()
+    assert visit.shown().data["classes"][1] == "person"
+    assert not visit.app.info

@@ -1,0 +1,83 @@
+"""Scores wherever the truth is known: scenes of the gallery, and masks that visitors bring."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from tests.page.test_page import APP
+
+from fcn.model import zoo
+from fcn.model.segmenter import Segmenter
+from fcn.photos.images import IGNORE_LABEL, labels_to_own_size
+from fcn.quality.metrics import Tally
+from fcn.scenes.scene import render_scene
+
+SCORE = re.compile(r"mIoU \*\*([\d.]+)%\*\*, boundary F1 \*\*([\d.]+)%\*\*, right pixels ([\d.]+)%")
+
+
+def png(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def scores_shown(app: AppTest) -> list[list[float]]:
+    found = [SCORE.search(element.value) for element in app.markdown]
+    return [[float(value) for value in match.groups()] for match in found if match]
+
+
+@pytest.fixture
+def app() -> AppTest:
+    opened = AppTest.from_file(str(APP), default_timeout=120)
+    opened.query_params["model"] = zoo.read_card("street").title
+    return opened.run()
+
+
+def bring(app: AppTest, photo: np.ndarray, mask: bytes) -> AppTest:
+    app.file_uploader(key="upload").upload("street.png", png(photo), "image/png").run()
+    key = next(uploader.key for uploader in app.file_uploader if str(uploader.key).startswith("mask-"))
+    app.file_uploader(key=key).upload("mask.png", mask, "image/png").run()
+    assert not app.exception
+    return app
+
+
+def test_a_scene_is_scored_by_both_upsamplings_without_being_asked(app: AppTest) -> None:
+    assert len(scores_shown(app)) == 2
+
+
+def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
+    scene = render_scene(7, 240, 180)
+    mask = scene.labels.copy()
+    mask[:20] = IGNORE_LABEL
+    shown = scores_shown(bring(app, scene.photo, png(mask)))
+    segmenter = Segmenter.load("street")
+    scores = segmenter.score(scene.photo)
+    for way, figures in zip(("bilinear", "transposed"), shown, strict=True):
+        tally = Tally(len(segmenter.card.classes))
+        tally.add(mask, labels_to_own_size(segmenter.upsample(scores, 32, way).labels, (180, 240)))
+        expected = [100 * value for value in (tally.miou, tally.boundary_f1, tally.pixel_accuracy)]
+        assert figures == pytest.approx(expected, abs=0.06)
+
+
+def test_a_mask_in_the_colours_of_the_legend_is_understood(app: AppTest) -> None:
+    scene = render_scene(8, 240, 180)
+    colours = np.asarray(zoo.read_card("street").palette, np.uint8)[scene.labels]
+    assert len(scores_shown(bring(app, scene.photo, png(colours)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (png(np.zeros((10, 12), np.uint8)), "12 x 10"),
+        (png(np.full((180, 240), 77, np.uint8)), "77"),
+        (b"no image", "mask.png|PNG|image"),
+    ],
+    ids=["another size", "an unknown class", "no image"],
+)
+def test_a_mask_that_does_not_fit_is_answered_in_a_sentence(app: AppTest, mask: bytes, said: str) -> None:
+    shown = bring(app, render_scene(9, 240, 180).photo, mask)
+    assert scores_shown(shown) == []
+    assert [error for error in shown.error if re.search(said, error.value)]

@@ -1,0 +1,134 @@
+"""The page "Upsampling, step by step" without a browser: every section is there, and Keras agrees with the numbers."""
+
+import re
+from itertools import product
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from fcn.model import zoo
+from fcn.ui.stepper import stepper
+
+SCRIPT = """
+import streamlit as st
+
+from fcn.ui.pages import steps
+
+st.set_page_config(layout="wide")
+steps.show()
+"""
+
+
+def opened(**link: str) -> AppTest:
+    app = AppTest.from_string(SCRIPT, default_timeout=180)
+    app.query_params.update(link)
+    return ran(app)
+
+
+def ran(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+def choose(app: AppTest, key: str, value: object) -> AppTest:
+    app.button_group(key=key).set_value(value)
+    return ran(app)
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(element.value for kind in ("markdown", "caption") for element in app.get(kind))
+
+
+def difference(app: AppTest) -> float:
+    """The largest difference to Keras, as the page says it."""
+    found = re.search(r"Largest difference to Keras: \*\*(\S+)\*\*", words(app))
+    assert found, words(app)
+    return float(found[1])
+
+
+@pytest.fixture(scope="module")
+def page() -> AppTest:
+    return opened()
+
+
+def test_page_has_all_sections_and_keras_agrees(page: AppTest) -> None:
+    titles = ["Play with it", "Overlap", "The start", "What training changed", "Why not bilinear", "Questions"]
+    for title in titles:
+        assert f"##### {title}" in words(page)
+    assert difference(page) < 1e-5
+    assert len(page.expander) == 7
+
+
+def test_every_figure_and_picture_says_what_it_shows(page: AppTest) -> None:
+    figures = page.get("plotly_chart")
+    pictures = [picture for element in page.image for picture in element.proto.imgs]
+    assert len(figures) >= 9 and all(figure.proto.alt for figure in figures)
+    assert len(pictures) >= 7 and all(picture.alt for picture in pictures)
+
+
+def test_stride_and_kernel_change_what_is_computed() -> None:
+    app = opened()
+    seen = set()
+    for stride, kind in product((2, 3, 4), stepper.TITLES):
+        app.button_group(key="steps_stride").set_value(stride)
+        choose(app, "steps_kernel", kind)
+        assert difference(app) < 1e-5
+        [call] = re.findall(r"Conv2DTranspose\(1, (\d), strides=(\d)", words(app))
+        seen.add((stride, kind, call))
+    sizes = {(stride, kind): int(call[0]) for stride, kind, call in seen}
+    assert [sizes[stride, "nearest"] for stride in (2, 3, 4)] == [2, 3, 4]
+    assert [sizes[stride, "bilinear"] for stride in (2, 3, 4)] == [4, 5, 8]
+    assert all(int(call[1]) == stride for stride, _, call in seen)
+
+
+def test_overlap_says_where_a_checkerboard_is() -> None:
+    app = opened()
+    assert "**A checkerboard.**" in words(app)
+    assert "**Even.**" in words(choose(app, "steps_overlap_size", 4))
+    assert "**Holes.**" in words(choose(app, "steps_overlap_size", 1))
+    assert "exactly 2 x 2 cells" in words(app)
+
+
+@pytest.mark.parametrize("model", zoo.names())
+def test_pairs_that_changed_most_come_first(model: str) -> None:
+    app = opened(model=zoo.read_card(model).title)  # links carry the words of the page
+    [pairs] = [box for box in app.selectbox if (box.key or "").startswith("steps_pair")]
+    amounts = [float(re.findall(r"changed by (.*)\)", option)[0]) for option in pairs.options]
+    assert amounts == sorted(amounts, reverse=True) and len(amounts) == len(zoo.read_card(model).classes) ** 2
+    pairs.select_index(len(amounts) - 1)
+    ran(app)
+
+
+def test_a_smaller_factor_loses_less() -> None:
+    app = opened()
+    coarse = float(app.metric[0].value.split()[0])
+    app.select_slider(key="steps_factor").set_value(4)
+    assert float(ran(app).metric[0].value.split()[0]) > coarse
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"steps_side": "9", "steps_stride": "0", "steps_kernel": "x", "steps_factor": "3", "steps_way": ""},
+        {"steps_side": "", "steps_stride": "", "steps_kernel": "", "steps_overlap_size": "", "model": ""},
+        {"steps_kernel": "Random", "steps_size": "6", "steps_seed": "-4", "steps_width": "1e9"},
+        {"steps_kernel": "Own numbers", "steps_size": "\0", "steps_overlap_stride": "\N{GRINNING FACE}" * 99},
+    ],
+)
+def test_any_link_opens_the_page(link: dict[str, str]) -> None:
+    assert difference(opened(**link)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "received", [None, "x", [[1]], [[1, 2], [3]], [["a", "b"], [1, 2]], [[1, float("nan")], [1, 1]]]
+)
+def test_numbers_that_cannot_be_used_leave_the_start(received: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stepper.st, "session_state", {stepper.KEY: {"scores": received}})
+    start = stepper.START[:2, :2]
+    assert stepper.edited("scores", start) is start
+
+
+def test_typed_numbers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stepper.st, "session_state", {stepper.KEY: {"scores": [[1, -2], [0.5, 4]]}})
+    assert stepper.edited("scores", stepper.START[:2, :2]).tolist() == [[1, -2], [0.5, 4]]
