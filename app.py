@@ -22,5 +22,5 @@ try:
     with compute.turn():
         page.run()
 except FcnError as error:
-    parts.complain(str(error))
+    parts.show_error(str(error))
 flags.leave()

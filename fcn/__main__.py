@@ -13,7 +13,7 @@ from typing import Any
 from fcn.errors import DataError, FcnError, PhotoError
 from fcn.model import zoo
 from fcn.model.network import STRIDES
-from fcn.model.upsampling import UPSAMPLERS
+from fcn.model.upsampling import UPSAMPLINGS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("photos", metavar="PHOTO", nargs="+", type=Path)
     command.add_argument("--stride", type=int, choices=STRIDES, default=32, help="of the score map (default: 32)")
-    command.add_argument("--upsampling", choices=tuple(UPSAMPLERS), default="transposed", help="default: transposed")
+    command.add_argument("--upsampling", choices=tuple(UPSAMPLINGS), default="transposed", help="default: transposed")
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the results")
     command.set_defaults(run=segment)
     _model_options(command)

@@ -48,7 +48,7 @@ def kernel(kind: str, stride: int) -> np.ndarray:
     return np.outer(ramp, ramp)
 
 
-def stretched(scores: Map, stride: int) -> Map:
+def insert_zeros(scores: Map, stride: int) -> Map:
     """Put rows and columns of zeros between the cells.
 
     Args:
@@ -81,7 +81,7 @@ def border(stride: int, size: int) -> tuple[int, int]:
     return size - 1 - cropped, stride - 1 + cropped
 
 
-def bordered(scores: Map, stride: int, size: int) -> Map:
+def pad(scores: Map, stride: int, size: int) -> Map:
     """Stretch a score map and put the zeros around it.
 
     Args:
@@ -93,7 +93,7 @@ def bordered(scores: Map, stride: int, size: int) -> Map:
         (h stride + size - 1, w stride + size - 1) float64: the window whose first corner lies at (y, x) belongs to the
         output pixel (y, x).
     """
-    return np.pad(stretched(scores, stride), border(stride, size))
+    return np.pad(insert_zeros(scores, stride), border(stride, size))
 
 
 def products(scores: Map, stride: int, kernel: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -110,7 +110,7 @@ def products(scores: Map, stride: int, kernel: np.ndarray, row: int, column: int
         (k, k) float64; their sum is the output pixel.
     """
     size = len(kernel)
-    window = bordered(scores, stride, size)[row : row + size, column : column + size]
+    window = pad(scores, stride, size)[row : row + size, column : column + size]
     return window * kernel[::-1, ::-1]
 
 
@@ -129,7 +129,7 @@ def transposed(scores: Map, stride: int, kernel: np.ndarray) -> Map:
         Dumoulin, Visin: A guide to convolution arithmetic for deep learning, 2016, chapter 4.
     """
     size = len(kernel)
-    windows = np.lib.stride_tricks.sliding_window_view(bordered(scores, stride, size), (size, size))
+    windows = np.lib.stride_tricks.sliding_window_view(pad(scores, stride, size), (size, size))
     return np.einsum("yxij,ij->yx", windows, kernel[::-1, ::-1])
 
 
@@ -167,7 +167,7 @@ def inner(full: np.ndarray, stride: int, size: int) -> np.ndarray:
     return full[before : full.shape[0] - after, before : full.shape[1] - after]
 
 
-def ranked(before: np.ndarray, after: np.ndarray) -> list[Change]:
+def rank_changes(before: np.ndarray, after: np.ndarray) -> list[Change]:
     """Order the pairs of classes by how far training moved their kernels.
 
     Args:

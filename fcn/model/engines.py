@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("fcn")
 
 #: Names of the arrays that a run gives, in the order of the converted file.
-OUTPUTS = tuple(f"{kind}_{stride}" for kind in ("scores", "features") for stride in STRIDES)
+OUTPUTS = (*(f"{kind}_{stride}" for kind in ("scores", "features") for stride in STRIDES), "shape_32")
 TOLERANCE = 1e-3  # of a score, between the engines
 
 
@@ -35,17 +35,23 @@ class Engine(Protocol):
 
     Attributes:
         name: "litert" or "keras".
-        kernels: Stride -> (2 stride, 2 stride, C, C) float32, the trained kernels of the transposed convolutions.
+        kernels: Stride -> (2 stride, 2 stride, C, C + E) float32, the trained kernels of the transposed convolutions;
+            E is 0 but for stride 32 of a model with shape channels.
+        mix: (C + E, C) float32, the 1x1 convolution that mixes scores and shape channels; None for a model without.
     """
 
     name: str
     kernels: dict[int, np.ndarray]
+    mix: np.ndarray | None
 
     def run(self, photo: np.ndarray) -> dict[str, np.ndarray]:
-        """(1, H, W, 3) float32, H and W multiples of 32 -> OUTPUTS, each (H / stride, W / stride, channels) float32."""
+        """(1, H, W, 3) float32, H and W multiples of 32 -> OUTPUTS, each (H / stride, W / stride, channels) float32.
+
+        "shape_32" has no channels for a model without them.
+        """
 
 
-class Keras:
+class KerasEngine:
     """The model as it was trained, on the backend that Keras runs on."""
 
     name = "keras"
@@ -53,14 +59,15 @@ class Keras:
     def __init__(self, model: keras.Model):
         self._network = _compiled(scoring(model))
         self.kernels = {stride: np.asarray(model.get_layer(f"upsample_{stride}").kernel) for stride in STRIDES}
+        self.mix = np.asarray(model.get_layer("mix_32").kernel)[0, 0] if "shape_32" in model.output else None
         self.run(np.zeros((1, STRIDES[0], STRIDES[0], 3), np.float32))  # the graph is traced now, not with a photo
 
     def run(self, photo: np.ndarray) -> dict[str, np.ndarray]:
         """As for `Engine`; threads may run it at once."""
-        return dict(zip(OUTPUTS, (np.asarray(array)[0] for array in self._network(photo)), strict=True))
+        return named([np.asarray(array)[0] for array in self._network(photo)])
 
 
-class LiteRT:
+class LiteRTEngine:
     """The converted model on LiteRT's XNNPACK kernels: half the time of TensorFlow's on a CPU."""
 
     name = "litert"
@@ -75,6 +82,7 @@ class LiteRT:
 
         with np.load(io.BytesIO(data), allow_pickle=False) as held:
             self.kernels = {stride: held[f"kernel_{stride}"] for stride in STRIDES}
+            self.mix = held.get("mix")
             self._graph = held["graph"].tobytes()  # the interpreter reads from it for as long as it lives
         self._interpreter = Interpreter(model_content=self._graph, num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
@@ -90,7 +98,14 @@ class LiteRT:
             self._interpreter.set_tensor(self._input, photo)
             self._interpreter.invoke()
             arrays = [self._interpreter.get_tensor(index)[0] for index in self._outputs]  # copies
-        return dict(zip(OUTPUTS, arrays, strict=True))
+        return named(arrays)
+
+
+def named(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Name the outputs of a network; one without shape channels gives none of them."""
+    if len(arrays) < len(OUTPUTS):
+        arrays = [*arrays, np.zeros((*arrays[0].shape[:2], 0), np.float32)]
+    return dict(zip(OUTPUTS, arrays, strict=True))
 
 
 def load(card: zoo.Card, engine: str | None = None, folder: Path | None = None) -> Engine:
@@ -106,27 +121,30 @@ def load(card: zoo.Card, engine: str | None = None, folder: Path | None = None) 
     """
     if engine != "keras":
         try:
-            return LiteRT(zoo.converted(card, folder))
+            return LiteRTEngine(zoo.converted(card, folder))
         except (ImportError, ModelError) as error:
             if engine == "litert":
                 raise ModelError(f"{card.name} cannot run on LiteRT: {error}") from error
             log.warning("%s runs on Keras, more slowly: %s", card.name, error)
-    return Keras(zoo.load(card, folder))
+    return KerasEngine(zoo.load(card, folder))
 
 
 def scoring(model: keras.Model) -> keras.Model:
     """The part of a model that an engine runs: photo -> a list of arrays, named by OUTPUTS."""
     import keras
 
-    outputs = [model.output[f"scores_{stride}"] for stride in STRIDES]
-    return keras.Model(model.input, outputs + [model.get_layer(FEATURE_LAYERS[stride]).output for stride in STRIDES])
+    scores = [model.output[f"scores_{stride}"] for stride in STRIDES]
+    features = [model.get_layer(FEATURE_LAYERS[stride]).output for stride in STRIDES]
+    shape = [model.output["shape_32"]] if "shape_32" in model.output else []
+    return keras.Model(model.input, scores + features + shape)
 
 
 def convert(model: keras.Model) -> bytes:
     """Convert a model for LiteRT and check the result against Keras. Needs TensorFlow as Keras' backend.
 
     Returns:
-        A compressed .npz file: "graph", the LiteRT model (uint8), and "kernel_S" for each stride.
+        A compressed .npz file: "graph", the LiteRT model (uint8), "kernel_S" for each stride, and "mix" if there are
+        shape channels.
 
     Raises:
         ModelError: The converted model scores differently.
@@ -139,11 +157,13 @@ def convert(model: keras.Model) -> bytes:
     traced = tf.function(lambda photo: network(photo, training=False), input_signature=signature)
     frozen = convert_variables_to_constants_v2(traced.get_concrete_function())  # else the file holds no weights
     graph = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
-    reference = Keras(model)
-    kernels = {f"kernel_{stride}": kernel for stride, kernel in reference.kernels.items()}
+    reference = KerasEngine(model)
+    weights = {f"kernel_{stride}": kernel for stride, kernel in reference.kernels.items()}
+    if reference.mix is not None:
+        weights["mix"] = reference.mix
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, graph=np.frombuffer(graph, np.uint8), **kernels)
-    _check(LiteRT(file.getvalue()), reference)
+    np.savez_compressed(file, allow_pickle=False, graph=np.frombuffer(graph, np.uint8), **weights)
+    _check(LiteRTEngine(file.getvalue()), reference)
     return file.getvalue()
 
 
@@ -151,8 +171,8 @@ def _check(converted: Engine, reference: Engine) -> None:
     photo = np.random.default_rng(0).uniform(0, 255, (1, 96, 128, 3)).astype(np.float32)
     received, expected = converted.run(photo), reference.run(photo)
     for name in OUTPUTS:
-        difference = float(np.abs(received[name] - expected[name]).max())
-        if name.startswith("scores") and difference > TOLERANCE:
+        difference = float(np.abs(received[name] - expected[name]).max(initial=0))
+        if not name.startswith("features") and difference > TOLERANCE:
             raise ModelError(f"The converted model's {name} differ by {difference:.2g} from those of Keras.")
 
 

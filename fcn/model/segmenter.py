@@ -11,7 +11,7 @@ from fcn.errors import ModelError
 from fcn.model import engines, zoo
 from fcn.model.engines import Engine
 from fcn.model.network import STRIDES
-from fcn.model.upsampling import UPSAMPLERS
+from fcn.model.upsampling import UPSAMPLINGS, apply_weights, arrange_weights, bilinear, nearest
 from fcn.photos.images import Labels, Pixels, network_input
 
 
@@ -21,6 +21,7 @@ class Scores:
 
     Attributes:
         maps: Stride -> (H32 / stride, W32 / stride, C) float32 logits, padding included.
+        shape: (H32 / 32, W32 / 32, E) float32, the shape channels; E is 0 for a model without.
         features: Stride -> (H32 / stride, W32 / stride, K) uint8, the K backbone channels that are strongest on
             average, strongest first, each from its least (0) to its greatest value (255).
         channels: Stride -> (K,) the numbers of those channels in the backbone.
@@ -30,6 +31,7 @@ class Scores:
     """
 
     maps: dict[int, np.ndarray]
+    shape: np.ndarray
     features: dict[int, np.ndarray]
     channels: dict[int, np.ndarray]
     height: int
@@ -39,7 +41,8 @@ class Scores:
     @property
     def nbytes(self) -> int:
         """Memory that the arrays take."""
-        return sum(array.nbytes for part in (self.maps, self.features, self.channels) for array in part.values())
+        parts = (self.maps, self.features, self.channels)
+        return self.shape.nbytes + sum(array.nbytes for part in parts for array in part.values())
 
     def cells(self, stride: int) -> np.ndarray:
         """The score map without the cells that lie wholly in the padding: (ceil(h / s), ceil(w / s), C)."""
@@ -87,6 +90,7 @@ class Segmenter:
     def __init__(self, engine: Engine, card: zoo.Card):
         self.card = card
         self.engine = engine
+        self._weights = {stride: arrange_weights(kernel) for stride, kernel in engine.kernels.items()}
 
     @classmethod
     def load(cls, name: str, engine: str | None = None) -> Segmenter:
@@ -102,14 +106,14 @@ class Segmenter:
         card = zoo.read_card(name)
         return cls(engines.load(card, engine), card)
 
-    def score(self, pixels: Pixels, longest: int = 480) -> Scores:
+    def score(self, pixels: Pixels, max_side: int = 480) -> Scores:
         """Run the network on a photo.
 
         Args:
             pixels: (H, W, 3) uint8 RGB.
-            longest: Longest side of the working size, pixels. A smaller photo is not enlarged.
+            max_side: Longest side of the working size, pixels. A smaller photo is not enlarged.
         """
-        prepared = network_input(pixels, longest)
+        prepared = network_input(pixels, max_side)
         start = time.perf_counter()
         outputs = self.engine.run(prepared.array)
         milliseconds = 1000 * (time.perf_counter() - start)
@@ -117,7 +121,7 @@ class Segmenter:
         strongest = {stride: _strongest(outputs[f"features_{stride}"]) for stride in STRIDES}
         features = {stride: maps_ for stride, (_, maps_) in strongest.items()}
         channels = {stride: numbers for stride, (numbers, _) in strongest.items()}
-        return Scores(maps, features, channels, prepared.height, prepared.width, milliseconds)
+        return Scores(maps, outputs["shape_32"], features, channels, prepared.height, prepared.width, milliseconds)
 
     def upsample(
         self, scores: Scores, stride: int = 32, upsampling: str = "transposed", confidence: bool = False
@@ -127,23 +131,38 @@ class Segmenter:
         Args:
             scores: From `score` of the same model.
             stride: 32, 16 or 8.
-            upsampling: "bilinear" or "transposed".
+            upsampling: "nearest", "bilinear" or "transposed"; "mixed", for stride 32 of a model with shape channels,
+                is bilinear on scores that these were mixed into.
             confidence: Work out how probable the best class is, too.
 
         Raises:
             ModelError: There is no such stride or upsampling.
         """
-        if stride not in STRIDES or upsampling not in UPSAMPLERS:
-            raise ModelError(
-                f"Stride {stride} with {upsampling!r} upsampling is not to be had: "
-                f"the strides are {STRIDES}, the ways {tuple(UPSAMPLERS)}."
-            )
         start = time.perf_counter()
-        full = UPSAMPLERS[upsampling](scores.maps[stride], stride, self.kernel(stride))
+        full = self._enlarge(scores, stride, upsampling)
         full = full[: scores.height, : scores.width]  # (h, w, C)
         labels = full.argmax(-1).astype(np.uint8)
         milliseconds = 1000 * (time.perf_counter() - start)
         return Segmentation(labels, _best_probability(full) if confidence else None, milliseconds)
+
+    def _enlarge(self, scores: Scores, stride: int, upsampling: str) -> np.ndarray:
+        """Scores of every pixel, padding included: (H32, W32, C) float32."""
+        known = stride in STRIDES and (upsampling in UPSAMPLINGS or (upsampling, stride) == ("mixed", 32))
+        if not known or (upsampling == "mixed" and self.engine.mix is None):
+            raise ModelError(
+                f"Stride {stride} with {upsampling!r} upsampling is not available: "
+                f"the strides are {STRIDES}, the upsamplings {UPSAMPLINGS}."
+            )
+        maps = scores.maps[stride]
+        if upsampling == "nearest":
+            return nearest(maps, stride)
+        if upsampling == "bilinear":
+            return bilinear(maps, stride)
+        if stride == 32:
+            maps = np.concatenate([maps, scores.shape], axis=-1)
+        if upsampling == "mixed":
+            return bilinear(maps @ self.engine.mix, stride)
+        return apply_weights(maps, stride, self._weights[stride])
 
     def kernel(self, stride: int) -> np.ndarray:
         """Return the trained kernel of a transposed convolution.
@@ -152,7 +171,7 @@ class Segmenter:
             stride: 32, 16 or 8.
 
         Returns:
-            (2 stride, 2 stride, C, C) float32, in Keras' order (height, width, output, input).
+            (2 stride, 2 stride, C, C + E) float32, in Keras' order (height, width, output, input).
 
         Raises:
             ModelError: There is no such stride.

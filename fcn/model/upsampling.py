@@ -1,15 +1,19 @@
 """The last step of an FCN: a coarse score map is enlarged by its stride, back to the size of the photo.
 
-Two ways are compared. Bilinear interpolation has nothing to learn. A transposed convolution inserts rows and columns
+Three ways are compared. Nearest repeats each cell. Bilinear interpolation blends neighbours and has nothing to learn. A
+transposed convolution inserts rows and columns
 of zeros between the cells and slides an ordinary convolution over the result; its kernel starts as bilinear
 interpolation and is trained from there. Here both are plain NumPy, the layers that are trained are Keras' (network.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
+
+#: Names of the ways to enlarge, as they stand on the command line, in links and in cards; plainest first.
+UPSAMPLINGS = ("nearest", "bilinear", "transposed")
+#: The four cells around a block of pixels: rows down and columns to the right.
+CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 def bilinear_kernel(stride: int, classes: int, extra: int = 0) -> np.ndarray:
@@ -52,27 +56,49 @@ def bilinear(scores: np.ndarray, stride: int) -> np.ndarray:
     return np.einsum("Hh,Ww,hwc->HWc", rows, columns, scores, optimize=True)
 
 
-def transposed(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+def nearest(scores: np.ndarray, stride: int) -> np.ndarray:
+    """Enlarge a score map by repeating each cell: (h, w, C) -> (h stride, w stride, C)."""
+    return scores.repeat(stride, 0).repeat(stride, 1)
+
+
+def transposed(maps: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """Enlarge a score map by a transposed convolution: what `keras.layers.Conv2DTranspose` ("same") gives.
+
+    Args:
+        maps: (h, w, C + E) float32: scores of C classes, then E shape channels, which may be none.
+        stride: Factor of enlargement, even.
+        kernel: (2 stride, 2 stride, C, C + E), in Keras' order (height, width, output, input).
+
+    Returns:
+        (h stride, w stride, C) float32.
+    """
+    return apply_weights(maps, stride, arrange_weights(kernel))
+
+
+def arrange_weights(kernel: np.ndarray) -> np.ndarray:
+    """Arrange the kernel of a transposed convolution as a matrix; done once a model.
 
     The output falls into blocks of stride x stride pixels, each between four cell centres. A kernel twice as wide as
     the stride reaches a block from just those four cells, with another quarter of it from each: a matrix product.
 
     Args:
-        scores: (h, w, C) float32.
-        stride: Factor of enlargement, even.
-        kernel: (2 stride, 2 stride, C, C), in Keras' order (height, width, output, input).
+        kernel: (2 stride, 2 stride, C, K).
 
     Returns:
-        (h stride, w stride, C) float32.
+        (4 K, stride stride C) float32.
     """
-    height, width, classes = scores.shape
-    padded = np.pad(scores, ((1, 1), (1, 1), (0, 0)))  # zeros lie around the map
-    corners = ((0, 0), (0, 1), (1, 0), (1, 1))
-    cells = [padded[down : down + height + 1, right : right + width + 1] for down, right in corners]
-    quarters = [kernel[(1 - down) * stride :, (1 - right) * stride :][:stride, :stride] for down, right in corners]
-    weights = np.concatenate([np.moveaxis(quarter, -1, 0).reshape(classes, -1) for quarter in quarters])
-    blocks = np.concatenate(cells, axis=-1).reshape(-1, 4 * classes) @ weights  # (blocks, stride stride C)
+    stride = kernel.shape[0] // 2
+    quarters = [kernel[(1 - down) * stride :, (1 - right) * stride :][:stride, :stride] for down, right in CORNERS]
+    return np.concatenate([np.moveaxis(quarter, -1, 0).reshape(kernel.shape[3], -1) for quarter in quarters])
+
+
+def apply_weights(maps: np.ndarray, stride: int, weights: np.ndarray) -> np.ndarray:
+    """Apply a transposed convolution: `maps` (h, w, K), `weights` of `arrange_weights` -> (h stride, w stride, C)."""
+    height, width, channels = maps.shape
+    classes = weights.shape[1] // stride**2
+    padded = np.pad(maps, ((1, 1), (1, 1), (0, 0)))  # zeros lie around the map
+    cells = [padded[down : down + height + 1, right : right + width + 1] for down, right in CORNERS]
+    blocks = np.concatenate(cells, axis=-1).reshape(-1, 4 * channels) @ weights  # (blocks, stride stride C)
     tiled = blocks.reshape(height + 1, width + 1, stride, stride, classes).swapaxes(1, 2)
     rim = stride // 2
     return tiled.reshape((height + 1) * stride, (width + 1) * stride, classes)[rim:-rim, rim:-rim]
@@ -83,10 +109,3 @@ def _shares(cells: int, stride: int) -> np.ndarray:
     centres = (np.arange(cells * stride) + 0.5) / stride - 0.5  # of the pixels, counted in cells
     distance = np.abs(centres.clip(0, cells - 1)[:, np.newaxis] - np.arange(cells))
     return np.maximum(0, 1 - distance).astype(np.float32)
-
-
-#: Names of the two ways, as they stand on the command line, in links and in cards. Bilinear ignores the kernel.
-UPSAMPLERS: dict[str, Callable[[np.ndarray, int, np.ndarray], np.ndarray]] = {
-    "bilinear": lambda scores, stride, kernel: bilinear(scores, stride),
-    "transposed": transposed,
-}

@@ -51,7 +51,7 @@ def failing_as(error: FcnError, kind: type[Exception] = Exception) -> Iterator[N
 
 
 def open_header(
-    data: bytes, name: str, formats: Sequence[str], formats_said: str, error: type[FcnError]
+    data: bytes, name: str, formats: Sequence[str], format_names: str, error: type[FcnError]
 ) -> ImageFile.ImageFile:
     """Read the header only, and refuse what is too large before any pixel is decoded."""
     if not data:
@@ -66,7 +66,7 @@ def open_header(
         raise error(f"{name} is a HEIC file, which this server cannot read. Save it as JPEG and upload that.")
     unreadable = f"{name} ({len(data):,} bytes) is not an image that can be read here, or is damaged."
     enormous = f"{name} has hundreds of megapixels; the limit is {MAX_PIXELS // 10**6} megapixels. Save it smaller."
-    with failing_as(error(f"{unreadable} Use {formats_said}.")), failing_as(error(enormous), DecompressionBombError):
+    with failing_as(error(f"{unreadable} Use {format_names}.")), failing_as(error(enormous), DecompressionBombError):
         image = _plugin_open(_lean(data), formats)
     width, height = image.size
     kinds = (image.format, image.mode, image.tile[0].codec_name if image.tile else None)

@@ -23,8 +23,8 @@ STRIDE_MULTIPLE = 32  # the network's overall stride
 IGNORE_LABEL = 255  # a pixel that counts in no score
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", *HEIF)
-FORMATS_SAID = "JPEG, PNG, WebP, BMP, GIF" + (", TIFF or HEIC" if HEIF else " or TIFF")
-NARROW = 100  # longest : shortest side; at 480 pixels the short side is then under 5
+FORMAT_NAMES = "JPEG, PNG, WebP, BMP, GIF" + (", TIFF or HEIC" if HEIF else " or TIFF")
+NARROW = 100  # max_side : shortest side; at 480 pixels the short side is then under 5
 
 Labels = NDArray[np.uint8]
 Pixels = NDArray[np.uint8]
@@ -35,7 +35,7 @@ class Photo:
     """A decoded photo, upright.
 
     Attributes:
-        pixels: (H, W, 3) uint8 RGB, read-only. Smaller than `size` only if `decode` was given `longest`.
+        pixels: (H, W, 3) uint8 RGB, read-only. Smaller than `size` only if `decode` was given `max_side`.
         size: the photo's own (height, width) in pixels, as shown upright.
         sha256: hex digest of the bytes received; with the model's id, the key of every cache.
         notes: sentences for the visitor about what was done to the photo.
@@ -71,15 +71,15 @@ class NetworkInput:
     own_width: int
 
 
-def decode(data: bytes, name: str = "photo", *, longest: int | None = None) -> Photo:
+def decode(data: bytes, name: str = "photo", *, max_side: int | None = None) -> Photo:
     """Decode an uploaded file to an upright RGB photo; its colour profile is not applied.
 
     Args:
         data: the file's bytes: JPEG, PNG, WebP, BMP, GIF, TIFF, or HEIC where pillow-heif is installed.
         name: what to call the file in an error.
-        longest: about how many pixels the longest side is going to be shrunk to. A larger photo is decoded lighter: a
-            JPEG at 1/2, 1/4 or 1/8 size, at least `longest`; others shrunk by whole blocks, to at least twice
-            `longest`. None decodes at full size.
+        max_side: about how many pixels the longest side is going to be shrunk to. A larger photo is decoded lighter: a
+            JPEG at 1/2, 1/4 or 1/8 size, at least `max_side`; others shrunk by whole blocks, to at least twice
+            `max_side`. None decodes at full size.
 
     Returns:
         The photo, 8 bits a channel, transparency on white.
@@ -88,15 +88,15 @@ def decode(data: bytes, name: str = "photo", *, longest: int | None = None) -> P
         PhotoError: the bytes are empty, too many, too many pixels, damaged or no image of these formats.
     """
     name = shown_name(name)
-    image = open_header(data, name, FORMATS, FORMATS_SAID, PhotoError)
+    image = open_header(data, name, FORMATS, FORMAT_NAMES, PhotoError)
     width, height = image.size
     damaged = f"{name} is damaged or incomplete: its pixels cannot be read. Upload it again, or save it anew as JPEG."
     with failing_as(PhotoError(damaged)):
-        if longest is not None and max(width, height) > longest:
-            scale = longest / max(width, height)
+        if max_side is not None and max(width, height) > max_side:
+            scale = max_side / max(width, height)
             image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
         image.load()
-        factor = 1 if longest is None else max(1, max(image.size) // (2 * longest))
+        factor = 1 if max_side is None else max(1, max(image.size) // (2 * max_side))
         pixels, notes = _rgb_pixels(image, factor)
         turn = _orientation(image)
         if turn in (5, 6, 7, 8):
@@ -107,7 +107,7 @@ def decode(data: bytes, name: str = "photo", *, longest: int | None = None) -> P
     return Photo(pixels, (height, width), hashlib.sha256(data).hexdigest(), tuple(notes))
 
 
-def network_input(pixels: Pixels, longest: int = 480) -> NetworkInput:
+def network_input(pixels: Pixels, max_side: int = 480) -> NetworkInput:
     """Shrink a photo to the working size and pad it to a multiple of 32.
 
     Bicubic, which Pillow widens to the scale and so does not alias; `reducing_gap` first averages whole blocks, four
@@ -116,13 +116,13 @@ def network_input(pixels: Pixels, longest: int = 480) -> NetworkInput:
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
-        longest: longest side of the working size in pixels, at least 1. A smaller photo is not enlarged.
+        max_side: longest side of the working size in pixels, at least 1. A smaller photo is not enlarged.
 
     Returns:
         The array for the network, and what is needed to crop its output and bring it back to the photo's size.
     """
     own_height, own_width = pixels.shape[:2]
-    scale = min(1.0, longest / max(own_height, own_width))
+    scale = min(1.0, max_side / max(own_height, own_width))
     height, width = max(1, round(own_height * scale)), max(1, round(own_width * scale))
     if (height, width) != (own_height, own_width):
         resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)

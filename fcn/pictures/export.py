@@ -26,7 +26,7 @@ class Export:
         scores: Its score maps of the photo.
         stride: Of the score map that was enlarged.
         upsampling: "bilinear" or "transposed", the one whose labels are exported.
-        both: Labels (h, w) uint8 at working size, by upsampling.
+        by_upsampling: Labels (h, w) uint8 at working size, by upsampling.
         opacity: Of the colours of the overlay, 0 to 1.
     """
 
@@ -35,7 +35,7 @@ class Export:
     scores: Scores
     stride: int
     upsampling: str
-    both: dict[str, Labels]
+    by_upsampling: dict[str, Labels]
     opacity: float
 
     @property
@@ -46,7 +46,7 @@ class Export:
     @property
     def labels(self) -> Labels:
         """The chosen labels at the photo's own size, (H, W) uint8."""
-        return labels_to_own_size(self.both[self.upsampling], self.size)
+        return labels_to_own_size(self.by_upsampling[self.upsampling], self.size)
 
 
 def labels_png(export: Export) -> bytes:
@@ -67,7 +67,8 @@ def coarse_png(export: Export) -> bytes:
 
 def difference_png(export: Export) -> bytes:
     """Pixels that the two upsamplings label differently, orange."""
-    differ = labels_to_own_size((export.both["bilinear"] != export.both["transposed"]).astype(np.uint8), export.size)
+    differ = export.by_upsampling["bilinear"] != export.by_upsampling["transposed"]
+    differ = labels_to_own_size(differ.astype(np.uint8), export.size)
     return render.errors_png(differ == 1, np.zeros(differ.shape, bool))
 
 

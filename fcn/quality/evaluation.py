@@ -13,10 +13,10 @@ from PIL import Image
 from fcn.errors import DataError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmenter
-from fcn.model.upsampling import UPSAMPLERS, bilinear
+from fcn.model.upsampling import UPSAMPLINGS, bilinear
 from fcn.photos.files import failing_as
 from fcn.photos.images import IGNORE_LABEL, Labels, Pixels, decode, labels_to_own_size
-from fcn.quality.metrics import Tally, confusion_matrix, mean_iou
+from fcn.quality.metrics import Scorer, confusion_matrix, mean_iou
 
 FACTORS = (2, 4, 8, 16, 32, 64)  # of the upper bound
 
@@ -74,26 +74,26 @@ def read_pair(pair: Pair, classes: int) -> tuple[Pixels, Labels]:
 
 
 def evaluate(
-    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], longest: int = 480
+    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = 480
 ) -> list[dict[str, Any]]:
     """Score a model on photos with ground truth.
 
     Args:
         segmenter: The model.
         samples: Pairs of photo (H, W, 3) uint8 and labels (H, W) uint8, of any sizes.
-        longest: Longest side of the working size, pixels. Labels are compared at the mask's own size.
+        max_side: Longest side of the working size, pixels. Labels are compared at the mask's own size.
 
     Returns:
         A row for each stride x upsampling: "stride", "upsampling", and in percent "miou", "pixel_accuracy",
         "boundary_f1" and "iou", a dictionary by class; None for what the data does not contain.
     """
     classes = segmenter.card.classes
-    tallies = {(stride, way): Tally(len(classes)) for stride in STRIDES for way in UPSAMPLERS}
+    scorers = {(stride, way): Scorer(len(classes)) for stride in STRIDES for way in UPSAMPLINGS}
     for pixels, truth in samples:
-        scores = segmenter.score(pixels, longest)
-        for (stride, way), tally in tallies.items():
-            tally.add(truth, full_labels(segmenter, scores, stride, way, (truth.shape[0], truth.shape[1])))
-    return [row(tally, stride, way, classes) for (stride, way), tally in tallies.items()]
+        scores = segmenter.score(pixels, max_side)
+        for (stride, way), scorer in scorers.items():
+            scorer.add(truth, full_labels(segmenter, scores, stride, way, (truth.shape[0], truth.shape[1])))
+    return [row(scorer, stride, way, classes) for (stride, way), scorer in scorers.items()]
 
 
 def upper_bound(masks: Iterable[Labels], classes: int) -> list[dict[str, Any]]:
@@ -112,12 +112,12 @@ def upper_bound(masks: Iterable[Labels], classes: int) -> list[dict[str, Any]]:
     Source:
         Long, Shelhamer, Darrell: Fully convolutional networks for semantic segmentation, 2015, appendix A.
     """
-    tallies = {(factor, way): np.zeros((classes, classes), np.int64) for factor in FACTORS for way in RESIZERS}
+    scorers = {(factor, way): np.zeros((classes, classes), np.int64) for factor in FACTORS for way in RESIZERS}
     for truth in masks:
-        for (factor, way), matrix in tallies.items():
+        for (factor, way), matrix in scorers.items():
             matrix += confusion_matrix(truth, RESIZERS[way](truth, factor, classes), classes)
     return [
-        {"factor": factor} | {way: percent(mean_iou(tallies[factor, way])) for way in RESIZERS} for factor in FACTORS
+        {"factor": factor} | {way: percent(mean_iou(scorers[factor, way])) for way in RESIZERS} for factor in FACTORS
     ]
 
 
@@ -152,15 +152,15 @@ def full_labels(segmenter: Segmenter, scores: Scores, stride: int, upsampling: s
     return labels_to_own_size(segmenter.upsample(scores, stride, upsampling).labels, size)
 
 
-def row(tally: Tally, stride: int, upsampling: str, classes: tuple[str, ...]) -> dict[str, Any]:
+def row(scorer: Scorer, stride: int, upsampling: str, classes: tuple[str, ...]) -> dict[str, Any]:
     """One line of the scoreboard, percent 0-100 with two decimals."""
     return {
         "stride": stride,
         "upsampling": upsampling,
-        "miou": percent(tally.miou),
-        "pixel_accuracy": percent(tally.pixel_accuracy),
-        "boundary_f1": percent(tally.boundary_f1),
-        "iou": {name: percent(value) for name, value in zip(classes, tally.iou, strict=True)},
+        "miou": percent(scorer.miou),
+        "pixel_accuracy": percent(scorer.pixel_accuracy),
+        "boundary_f1": percent(scorer.boundary_f1),
+        "iou": {name: percent(value) for name, value in zip(classes, scorer.iou, strict=True)},
     }
 
 

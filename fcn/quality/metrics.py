@@ -125,7 +125,7 @@ def boundary_f1(truth: Labels, prediction: Labels, classes: int, tolerance: floa
 
 
 @dataclass
-class Tally:
+class Scorer:
     """Running scores over photos: `add` each one, then read the properties.
 
     Attributes:

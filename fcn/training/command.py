@@ -55,7 +55,7 @@ def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier:
     save(model, recipe, out)
     print(f"Measuring {out.name} on the validation photos")
     card = zoo.read_card(out.stem, out.parent)
-    zoo.write_card(replace(card, validation=measured(model, card, folder, quick)), out.parent)
+    zoo.write_card(replace(card, validation=validate_card(model, card, folder, quick)), out.parent)
     print(f"Wrote {out} and {out.with_suffix('.json')}")
 
 
@@ -90,7 +90,7 @@ def save(model: Any, recipe: Recipe, out: Path) -> None:
     zoo.write_card(card, out.parent)
 
 
-def measured(model: Any, card: zoo.Card, folder: Path | None, quick: bool = False) -> dict[str, Any]:
+def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool = False) -> dict[str, Any]:
     """All that a card tells of a model's quality, on its validation photos.
 
     Args:
@@ -104,11 +104,11 @@ def measured(model: Any, card: zoo.Card, folder: Path | None, quick: bool = Fals
         `upper_bound` returns it; "suits", limits that UNUSUAL percent of these photos exceed; and for models that
         were trained on synthetic scenes too, "scenes", the results on scenes of unseen seeds.
     """
-    from fcn.model.engines import Keras
+    from fcn.model.engines import KerasEngine
     from fcn.model.segmenter import Segmenter
     from fcn.quality.evaluation import evaluate, upper_bound
 
-    segmenter = Segmenter(Keras(model), card)
+    segmenter = Segmenter(KerasEngine(model), card)
     samples = _validation(folder, len(card.classes), quick)
     scenes = _validation(None, len(card.classes), quick) if folder and card.recipe["scene_share"] else []
     figures = {

@@ -91,7 +91,7 @@ class Batches(keras.utils.PyDataset):
         self.order = self.rng.permutation(len(self.samples))
 
 
-def padded(samples: Any, size: tuple[int, int], batch: int = 4) -> Iterator[Sample]:
+def pad_batches(samples: Any, size: tuple[int, int], batch: int = 4) -> Iterator[Sample]:
     """Yield validation photos whole, in batches, padded to one size; what is added is ignored.
 
     Args:

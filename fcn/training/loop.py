@@ -22,7 +22,7 @@ from fcn.training.dataset import (
     VALIDATION_SEED,
     Batches,
     SceneFolder,
-    padded,
+    pad_batches,
     read_folder,
 )
 from fcn.training.recipes import Phase, Recipe
@@ -210,7 +210,7 @@ def validate(model: keras.Model, samples: Any, classes: int, size: tuple[int, in
     """
     ways = [(stride, way) for stride in STRIDES for way in ("bilinear", "transposed")]
     totals = {way: np.zeros((classes, classes), np.int64) for way in ways}
-    for photos, labels in padded(samples, size):
+    for photos, labels in pad_batches(samples, size):
         outputs = model.predict_on_batch(photos)
         for stride, way in ways:
             if way == "bilinear":

@@ -118,71 +118,73 @@ def _aside() -> Iterator[None]:
             _turns.acquire()
 
 
-def scores(model: str, photo: str, longest: int, pixels: Pixels, slot: DeltaGenerator | None = None) -> Scores:
+def scores(model: str, photo: str, max_side: int, pixels: Pixels, placeholder: DeltaGenerator | None = None) -> Scores:
     """Score maps of a photo: the backbone runs here and nowhere else.
 
     Args:
         model: Name of the model.
         photo: SHA-256 of the photo.
-        longest: Longest side of the working size, pixels.
+        max_side: Longest side of the working size, pixels.
         pixels: (H, W, 3) uint8.
-        slot: Where to show the place in line, if it comes to waiting.
+        placeholder: Where to show the place in line, if it comes to waiting.
     """
     network = segmenter(model)
-    return made(("scores", model, photo, longest), lambda: network.score(pixels, longest), slot)
+    return compute_once(("scores", model, photo, max_side), lambda: network.score(pixels, max_side), placeholder)
 
 
 def segmentation(
     model: str,
     photo: str,
-    longest: int,
+    max_side: int,
     stride: int,
     upsampling: str,
     scored: Scores,
-    slot: DeltaGenerator | None = None,
+    placeholder: DeltaGenerator | None = None,
 ) -> Segmentation:
     """Labels from one upsampling of a photo's score map; arguments as for `scores`."""
-    network, key = segmenter(model), ("labels", model, photo, longest, stride, upsampling)
-    return made(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), slot)
+    network, key = segmenter(model), ("labels", model, photo, max_side, stride, upsampling)
+    return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), placeholder)
 
 
-def decoded(data: bytes, name: str, slot: DeltaGenerator | None = None) -> Photo:
+def decode_upload(data: bytes, name: str, placeholder: DeltaGenerator | None = None) -> Photo:
     """Decode an upload, to no more pixels than the largest working size needs: a session keeps them.
 
     Raises:
         PhotoError: As for `decode`.
     """
-    return made(object(), lambda: _reduced(decode(data, name, longest=LARGEST)), slot, keep=False)
+    return compute_once(object(), lambda: _reduced(decode(data, name, max_side=LARGEST)), placeholder, keep=False)
 
 
 def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """What Keras gives; see `Reference.transposed`."""
     key = ("keras", scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
-    return made(key, lambda: reference().transposed(scores, stride, kernel))
+    return compute_once(key, lambda: reference().transposed(scores, stride, kernel))
 
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
     """Encode a picture once; `key` tells it from all others."""
-    return made(("picture", key), lambda: Encoded(make()))
+    return compute_once(("picture", key), lambda: Encoded(make()))
 
 
-def made(key: Hashable, make: Callable[[], T], slot: DeltaGenerator | None = None, keep: bool = True) -> T:
+def compute_once(
+    key: Hashable, make: Callable[[], T], placeholder: DeltaGenerator | None = None, keep: bool = True
+) -> T:
     """Make something on the shared threads, or take what was made before; see `Workers.get`.
 
     While waiting Streamlit gets a chance to end the run of a visitor who has left.
     """
 
     def waiting(before: int) -> None:
-        if slot is None:
+        if placeholder is None:
             st.session_state.get("own")
         else:
             said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
-            slot.caption(f":material/hourglass_top: {said}")
+            placeholder.caption(f":material/hourglass_top: {said}")
 
     return workers().get(key, make, waiting, keep)
 
 
-def exported(make: Callable[[], bytes]) -> bytes:
+def export_file(make: Callable[[], bytes]) -> bytes:
     """Make a file for a download, which Streamlit asks for outside of any visit, on the shared threads too."""
     return workers().get(object(), make, lambda before: None, keep=False)
 

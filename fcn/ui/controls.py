@@ -12,7 +12,7 @@ from fcn.ui.classroom import flags
 T = TypeVar("T")
 
 
-def pick(
+def choice_control(
     label: str, options: Sequence[T], default: T, key: str, said: Callable[[T], str] = str, help: str | None = None
 ) -> T:
     """Draw the choice, kept in the link under `key`; a link that empties it gives the default, one may lock it."""

@@ -13,7 +13,7 @@ from fcn.model.segmenter import Scores
 from fcn.photos.images import Labels, Pixels
 from fcn.pictures import render
 from fcn.ui import compute
-from fcn.ui.controls import pick
+from fcn.ui.controls import choice_control
 
 UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convolution"}
 
@@ -21,7 +21,7 @@ UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convoluti
 def model_switch() -> str:
     """Draw the choice of model; it is kept in the link and from page to page."""
     models = {name: compute.card(name).title for name in compute.names()}
-    return pick("Model", list(models), next(iter(models)), "model", models.__getitem__)
+    return choice_control("Model", list(models), next(iter(models)), "model", models.__getitem__)
 
 
 def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
@@ -31,7 +31,7 @@ def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
-def complain(sentence: str) -> None:
+def show_error(sentence: str) -> None:
     """Show what is wrong, as it is: a file name in it may look like Markdown."""
     st.error(re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", sentence), icon=":material/error:")
 
@@ -48,17 +48,19 @@ def unsuited(card: zoo.Card, scores: Scores) -> str | None:
     if "background" in card.classes:
         background = float((scores.coarse_labels(32) == card.classes.index("background")).mean())
         if background >= limits["background"]:
-            return f"{said(background)} of the cells show none of its classes."
+            return f"{format_share(background)} of the cells show none of its classes."
     if confidence < limits["confidence"]:
         return f"The network is unsure: it gives its best class {confidence:.0%} on average."
     return None
 
 
-def shares_said(card: zoo.Card, labels: Labels) -> str:
+def format_shares(card: zoo.Card, labels: Labels) -> str:
     """The classes of a label map with their shares, as words."""
-    return ", ".join(f"{name} {said(share)}" for name, share in render.class_shares(labels, card.classes).items())
+    return ", ".join(
+        f"{name} {format_share(share)}" for name, share in render.class_shares(labels, card.classes).items()
+    )
 
 
-def said(share: float) -> str:
+def format_share(share: float) -> str:
     """A share of the photo as a percentage that is never rounded to nothing."""
     return f"{share:.0%}" if share >= 0.01 else "under 1%"

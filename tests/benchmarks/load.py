@@ -138,7 +138,7 @@ def loop(count: int) -> tuple[float, float]:
     for number, data in enumerate(photos):
         if number == 3:  # the first ones warm up
             start, own = time.perf_counter(), time.process_time()
-        scores = segmenter.score(decode(data, "photo.jpg", longest=LARGEST).pixels)
+        scores = segmenter.score(decode(data, "photo.jpg", max_side=LARGEST).pixels)
         for upsampling in UPSAMPLING_TITLES:
             segmenter.upsample(scores, 32, upsampling, confidence=True)
     return count / (time.perf_counter() - start), (time.process_time() - own) / count

@@ -386,7 +386,7 @@ def upload(name: str, segmenter: Segmenter, file: bytes) -> Job:
     from fcn.ui import compute
 
     def run() -> bytes:
-        pixels = compute._reduced(decode(file, longest=compute.LARGEST)).pixels
+        pixels = compute._reduced(decode(file, max_side=compute.LARGEST)).pixels
         labels = segmenter.upsample(segmenter.score(pixels)).labels
         return render.labels_png(labels, segmenter.card.palette)
 

@@ -127,7 +127,7 @@ def test_evaluate_prints_one_json_object(ready: None, data: Path, capsys: Captur
     assert main(["evaluate", "--model", "small", "--data", str(data), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert list(report) == ["model", "images", "results"]
-    assert (report["model"], report["images"], len(report["results"])) == ("small", 2, 6)
+    assert (report["model"], report["images"], len(report["results"])) == ("small", 2, 9)
     for row in report["results"]:
         assert list(row) == ["stride", "upsampling", "miou", "pixel_accuracy", "boundary_f1", "iou"]
         assert 0 <= row["pixel_accuracy"] <= 100
@@ -138,7 +138,7 @@ def test_evaluate_prints_a_table(ready: None, data: Path, capsys: Captured) -> N
     assert main(["evaluate", "--model", "small", "--data", str(data), "--limit", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "small on 1 photos, percent"
-    assert [line.split()[:2] for line in lines if line.split()[:1] == ["8"]] == [["8", "bilinear"], ["8", "transposed"]]
+    assert [line.split()[:2] for line in lines if line.split()[:1] == ["8"]] == [["8", name] for name in ("nearest", "bilinear", "transposed")]
     assert next(line for line in lines if line.startswith("class 1 ")).split()[2:] == ["-"] * 6
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from fcn.errors import DataError, PhotoError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
-from fcn.model.upsampling import UPSAMPLERS
+from fcn.model.upsampling import UPSAMPLINGS
 from fcn.quality.evaluation import evaluate, find_pairs, percent, read_pair
 from tests.support.photos import smooth_photo
 
@@ -101,7 +101,7 @@ def test_a_photo_that_is_broken(folder: Path) -> None:
 
 def answer(monkeypatch: pytest.MonkeyPatch, *labels: np.ndarray) -> None:
     """Let the segmenter find these labels, one photo after the other, whatever it is asked."""
-    turns = iter(np.repeat(np.arange(len(labels)), len(STRIDES) * len(UPSAMPLERS)))
+    turns = iter(np.repeat(np.arange(len(labels)), len(STRIDES) * len(UPSAMPLINGS)))
 
     def upsample(self: Segmenter, scores: Scores, stride: int, upsampling: str) -> Segmentation:
         found = labels[next(turns)]
@@ -112,7 +112,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, *labels: np.ndarray) -> None:
 
 def test_every_stride_and_upsampling_has_a_row(segmenter: Segmenter) -> None:
     rows = evaluate(segmenter, [(smooth_photo(40, 50), np.zeros((40, 50), np.uint8))])
-    assert [(row["stride"], row["upsampling"]) for row in rows] == [(s, u) for s in STRIDES for u in UPSAMPLERS]
+    assert [(row["stride"], row["upsampling"]) for row in rows] == [(s, u) for s in STRIDES for u in UPSAMPLINGS]
 
 
 def test_perfect_labels_score_100_and_absent_classes_nothing(
@@ -146,7 +146,7 @@ def test_labels_are_compared_at_the_masks_own_size(segmenter: Segmenter, monkeyp
     truth = np.zeros((80, 120), np.uint8)
     truth[:, 60:] = 1
     answer(monkeypatch, truth[::2, ::2])
-    for row in evaluate(segmenter, [(smooth_photo(80, 120), truth)], longest=60):
+    for row in evaluate(segmenter, [(smooth_photo(80, 120), truth)], max_side=60):
         assert row["pixel_accuracy"] == 100
 
 

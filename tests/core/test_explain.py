@@ -57,14 +57,14 @@ def test_products_of_every_pixel_sum_to_it(stride: int, size: int) -> None:
 
 
 def test_stretching_puts_zeros_between_the_cells() -> None:
-    found = explain.stretched(np.array([[1, 2], [3, 4]]), 3)
+    found = explain.insert_zeros(np.array([[1, 2], [3, 4]]), 3)
     assert found.tolist() == [[1, 0, 0, 2], [0, 0, 0, 0], [0, 0, 0, 0], [3, 0, 0, 4]]
 
 
 @pytest.mark.parametrize("stride", (1, *STRIDES))
 @pytest.mark.parametrize("size", SIZES)
 def test_border_leaves_one_window_a_pixel(stride: int, size: int) -> None:
-    grid = explain.bordered(np.ones((3, 2)), stride, size)
+    grid = explain.pad(np.ones((3, 2)), stride, size)
     assert grid.shape == (3 * stride + size - 1, 2 * stride + size - 1)
     assert sum(explain.border(stride, size)) == size + stride - 2 and grid.sum() == 6
 
@@ -135,7 +135,7 @@ def test_ranking_names_the_pair_that_changed_most_first() -> None:
     after = before.copy()
     after[..., 2, 0] += 0.5  # Keras' order: output 2, input 0
     after[0, 0, 1, 1] -= 3
-    first, second, *rest = explain.ranked(before, after)
+    first, second, *rest = explain.rank_changes(before, after)
     assert (first.source, first.target, first.amount) == (1, 1, pytest.approx(3))
     assert (second.source, second.target, second.amount) == (0, 2, pytest.approx(2))
     assert len(rest) == 7 and all(change.amount == 0 for change in rest)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fcn.model.segmenter import Segmenter
-from fcn.model.upsampling import UPSAMPLERS
+from fcn.model.upsampling import UPSAMPLINGS
 from fcn.photos.images import labels_to_own_size
 from fcn.pictures.export import FILES, Export, archive
 from tests.support.photos import smooth_photo
@@ -21,9 +21,9 @@ STRIDE = 8
 def export(segmenter: Segmenter) -> Export:
     photo = smooth_photo(150, 201)
     scores = segmenter.score(photo, 100)
-    both = {way: segmenter.upsample(scores, STRIDE, way).labels for way in UPSAMPLERS}
-    both["bilinear"] = np.roll(both["bilinear"], 3, 1)  # untrained, the two would be alike
-    return Export(photo, segmenter.card, scores, STRIDE, "transposed", both, 0.5)
+    by_upsampling = {way: segmenter.upsample(scores, STRIDE, way).labels for way in UPSAMPLINGS}
+    by_upsampling["bilinear"] = np.roll(by_upsampling["bilinear"], 3, 1)  # untrained, the two would be alike
+    return Export(photo, segmenter.card, scores, STRIDE, "transposed", by_upsampling, 0.5)
 
 
 def image(export: Export, name: str) -> Image.Image:
@@ -32,7 +32,7 @@ def image(export: Export, name: str) -> Image.Image:
 
 def test_labels_are_class_indices_at_the_photos_size(export: Export) -> None:
     picture = image(export, "labels.png")
-    expected = labels_to_own_size(export.both["transposed"], (150, 201))
+    expected = labels_to_own_size(export.by_upsampling["transposed"], (150, 201))
     np.testing.assert_array_equal(np.asarray(picture), expected)
     palette = np.reshape(picture.getpalette(), (-1, 3))[: len(export.card.palette)]
     np.testing.assert_array_equal(palette, export.card.palette)
@@ -54,7 +54,7 @@ def test_coarse_map_shows_each_cell(export: Export) -> None:
 
 
 def test_difference_is_orange_where_the_two_differ(export: Export) -> None:
-    differ = labels_to_own_size(export.both["bilinear"], (150, 201)) != export.labels
+    differ = labels_to_own_size(export.by_upsampling["bilinear"], (150, 201)) != export.labels
     assert 0 < differ.mean() < 1
     found = np.asarray(image(export, "difference.png").convert("RGB"))
     np.testing.assert_array_equal((found == (213, 94, 0)).all(-1), differ)

@@ -104,9 +104,9 @@ def test_heic_is_read_or_named(tmp_path: Path) -> None:
     (tmp_path / "photo.heic").write_bytes(data)
     script = (
         "import sys; sys.modules['pillow_heif'] = None\n"
-        "from fcn.photos.images import FORMATS_SAID, decode\n"
-        "try:\n    decode(open(sys.argv[1], 'rb').read(), 'photo.heic', longest=960)\n"
-        "except Exception as error:\n    print(type(error).__name__, error, FORMATS_SAID)"
+        "from fcn.photos.images import FORMAT_NAMES, decode\n"
+        "try:\n    decode(open(sys.argv[1], 'rb').read(), 'photo.heic', max_side=960)\n"
+        "except Exception as error:\n    print(type(error).__name__, error, FORMAT_NAMES)"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "photo.heic")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])

@@ -96,7 +96,7 @@ def test_heic_without_its_library_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     for brand in (b"heic", b"mif1"):
         message = refused(struct.pack(">I", 24) + b"ftyp" + brand + bytes(12))
         assert "HEIC" in message and "Save it as JPEG" in message
-    script = "import sys; sys.modules['pillow_heif'] = None; from fcn import images; print(images.FORMATS_SAID)"
+    script = "import sys; sys.modules['pillow_heif'] = None; from fcn import images; print(images.FORMAT_NAMES)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "JPEG, PNG, WebP, BMP, GIF or TIFF"
 
@@ -276,11 +276,11 @@ def test_draft_is_smaller_and_remembers_the_own_size() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = smooth(1200, 1600)
-    photo = images.decode(encode(stored, "JPEG", quality=95, exif=exif), longest=390)
+    photo = images.decode(encode(stored, "JPEG", quality=95, exif=exif), max_side=390)
     assert photo.size == (1600, 1200) and photo.pixels.shape == (400, 300, 3)
     ramps = np.abs(photo.pixels.astype(int) - np.rot90(stored, -1)[2::4, 2::4])
     assert ramps.mean() < 3
-    blocks = images.decode(encode(stored), longest=390)  # PNG has no such shortcut: means of 2 x 2 pixels
+    blocks = images.decode(encode(stored), max_side=390)  # PNG has no such shortcut: means of 2 x 2 pixels
     assert blocks.size == (1200, 1600) and blocks.pixels.shape == (600, 800, 3)
     assert np.abs(blocks.pixels.astype(int) - stored[::2, ::2]).max() <= 1
 

@@ -100,7 +100,7 @@ def test_nothing_counted_is_nan_without_a_warning() -> None:
         matrix = metrics.confusion_matrix(nothing, np.zeros((4, 5), np.uint8), 3)
         assert math.isnan(metrics.pixel_accuracy(matrix)) and math.isnan(metrics.mean_iou(matrix))
         assert math.isnan(metrics.boundary_f1(nothing, np.zeros((4, 5), np.uint8), 3))
-        assert math.isnan(metrics.Tally(3).boundary_f1) and math.isnan(metrics.Tally(3).miou)
+        assert math.isnan(metrics.Scorer(3).boundary_f1) and math.isnan(metrics.Scorer(3).miou)
 
 
 def test_prediction_is_not_looked_at_where_truth_is_ignored() -> None:
@@ -180,19 +180,19 @@ def test_boundary_f1_is_fast_enough_for_a_validation_set() -> None:
     assert (time.perf_counter() - start) / 5 < 0.2  # about 0.01 s; a slip into quadratic work shows
 
 
-# Tally
+# Scorer
 
 
 def test_tally_is_one_matrix_over_all_photos() -> None:
     photos = [(with_ignored(blobs(40, 60, 4, seed), seed), blobs(40, 60, 4, seed + 5)) for seed in range(3)]
     photos.append((np.ones((30, 30), np.uint8), np.ones((30, 30), np.uint8)))  # no boundary: not in its mean
-    tally = metrics.Tally(5)
+    scorer = metrics.Scorer(5)
     for truth, prediction in photos:
-        tally.add(truth, prediction)
+        scorer.add(truth, prediction)
     truths, predictions = (np.concatenate([pair[i].ravel() for pair in photos]) for i in (0, 1))
     matrix = metrics.confusion_matrix(truths, predictions, 5)
-    np.testing.assert_array_equal(tally.matrix, matrix)
-    assert tally.pixel_accuracy == metrics.pixel_accuracy(matrix) and tally.miou == metrics.mean_iou(matrix)
-    np.testing.assert_array_equal(tally.iou, metrics.class_iou(matrix))
-    assert tally.boundary_f1 == pytest.approx(np.mean([naive_boundary_f1(*pair) for pair in photos[:3]]))
-    assert len(tally.boundary) == 4 and math.isnan(tally.boundary[3])
+    np.testing.assert_array_equal(scorer.matrix, matrix)
+    assert scorer.pixel_accuracy == metrics.pixel_accuracy(matrix) and scorer.miou == metrics.mean_iou(matrix)
+    np.testing.assert_array_equal(scorer.iou, metrics.class_iou(matrix))
+    assert scorer.boundary_f1 == pytest.approx(np.mean([naive_boundary_f1(*pair) for pair in photos[:3]]))
+    assert len(scorer.boundary) == 4 and math.isnan(scorer.boundary[3])

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn.model.network import FEATURE_LAYERS, STRIDES, build
-from fcn.model.upsampling import bilinear_kernel
+from fcn.model.network import FEATURE_LAYERS, SHAPE_CHANNELS, STRIDES, build
+from fcn.model.upsampling import bilinear, bilinear_kernel
 
 ALONE = """
 import sys, numpy, keras
@@ -32,14 +32,16 @@ def fresh() -> Any:
 @pytest.mark.parametrize("height, width", [(32, 32), (64, 96), (384, 480)])
 def test_outputs_have_the_size_of_the_photo_and_its_strides(network: Any, height: int, width: int) -> None:
     found = outputs(network, np.zeros((1, height, width, 3), np.float32))
-    assert set(found) == {f"{kind}_{stride}" for kind in ("scores", "upsampled") for stride in STRIDES}
+    each = {f"{kind}_{stride}" for kind in ("scores", "upsampled") for stride in STRIDES}
+    assert set(found) == each | {"shape_32", "mixed_32"}
+    assert found["shape_32"].shape == (1, height // 32, width // 32, SHAPE_CHANNELS)
     for stride in STRIDES:
         assert found[f"scores_{stride}"].shape == (1, height // stride, width // stride, 11)
         assert found[f"upsampled_{stride}"].shape == (1, height, width, 11)
 
 
 def test_number_of_weights(fresh: Any) -> None:
-    assert fresh.count_params() == 4_083_177
+    assert fresh.count_params() == 6_308_530
 
 
 def test_photos_are_scaled_as_the_imagenet_weights_expect(fresh: Any) -> None:
@@ -49,14 +51,28 @@ def test_photos_are_scaled_as_the_imagenet_weights_expect(fresh: Any) -> None:
 
 def test_nothing_is_said_before_something_is_learned(fresh: Any) -> None:
     photos = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
-    assert not any(values.any() for values in outputs(fresh, photos).values())
+    assert not any(values.any() for name, values in outputs(fresh, photos).items() if name != "shape_32")
 
 
 @pytest.mark.parametrize(
     "layer, stride", [("enlarge_32", 2), ("enlarge_16", 2), ("upsample_32", 32), ("upsample_16", 16), ("upsample_8", 8)]
 )
 def test_upsampling_starts_bilinear(fresh: Any, layer: str, stride: int) -> None:
-    np.testing.assert_array_equal(np.asarray(fresh.get_layer(layer).kernel), bilinear_kernel(stride, 11))
+    extra = SHAPE_CHANNELS if layer == "upsample_32" else 0
+    np.testing.assert_array_equal(np.asarray(fresh.get_layer(layer).kernel), bilinear_kernel(stride, 11, extra))
+
+
+def test_at_the_start_shape_channels_change_nothing(network: Any) -> None:
+    photos = np.random.default_rng(0).uniform(0, 255, (1, 64, 96, 3)).astype(np.float32)
+    found = outputs(network, photos)
+    assert found["shape_32"].max() > 0
+    np.testing.assert_array_equal(found["mixed_32"], found["scores_32"])
+    expected = bilinear(found["scores_32"][0], 32)[16:-16, 16:-16]
+    np.testing.assert_allclose(found["upsampled_32"][0, 16:-16, 16:-16], expected, atol=1e-3)
+
+
+def test_without_shape_channels_there_is_nothing_to_mix() -> None:
+    assert set(build(3, 0).output) == {f"{kind}_{stride}" for kind in ("scores", "upsampled") for stride in STRIDES}
 
 
 def test_finer_scores_add_to_the_coarser_ones(network: Any) -> None:
@@ -73,7 +89,12 @@ def test_finer_scores_add_to_the_coarser_ones(network: Any) -> None:
 
 @pytest.mark.parametrize("stride, layer", FEATURE_LAYERS.items())
 def test_feature_layers_are_those_that_are_scored(fresh: Any, stride: int, layer: str) -> None:
-    assert fresh.get_layer(f"dropout_{stride}").input is fresh.get_layer(layer).output
+    seen = fresh.get_layer(f"dropout_{stride}").input
+    if stride == 32:
+        joined = fresh.get_layer("features_and_shape")
+        assert seen is joined.output
+        seen = joined.input[0]
+    assert seen is fresh.get_layer(layer).output
 
 
 def test_the_file_loads_without_this_package(network: Any, models: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from fcn.photos.images import IGNORE_LABEL
 from fcn.training import loop
 from fcn.training.augmentation import augment, cut
 from fcn.training.command import train_to_file
-from fcn.training.dataset import Batches, SceneFolder, class_weights, padded, read_folder
+from fcn.training.dataset import Batches, SceneFolder, class_weights, pad_batches, read_folder
 from fcn.training.recipes import RECIPES, Phase
 from tests.support.photos import smooth_photo
 
@@ -121,7 +121,7 @@ def test_rare_classes_weigh_more() -> None:
 
 def test_validation_photos_are_padded_and_their_padding_ignored() -> None:
     small, large = halves(30, 40), halves(80, 120)
-    (photos, labels), (more, _) = padded([small, large, small], (64, 96), batch=2)
+    (photos, labels), (more, _) = pad_batches([small, large, small], (64, 96), batch=2)
     assert photos.shape == (2, 64, 96, 3) and labels.shape == (2, 64, 96) and more.shape[0] == 1
     np.testing.assert_array_equal(photos[0, :30, :40], small[0])
     np.testing.assert_array_equal(labels[0, :30, :40], small[1])

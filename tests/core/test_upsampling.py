@@ -6,7 +6,7 @@ import pytest
 from scipy.ndimage import zoom
 from scipy.signal import convolve2d
 
-from fcn.model.upsampling import UPSAMPLERS, bilinear, bilinear_kernel, transposed
+from fcn.model.upsampling import bilinear, bilinear_kernel, nearest, transposed
 
 STRIDES = (2, 8, 16, 32)
 
@@ -113,7 +113,23 @@ def test_every_pixel_inside_is_reached_by_two_by_two_cells(stride: int) -> None:
         assert np.ptp(number // 5) == 1 and np.ptp(number % 5) == 1
 
 
-def test_both_upsamplers_are_called_alike() -> None:
-    map_, kernel = scores(2, 2, 3), bilinear_kernel(8, 3)
-    for name in ("bilinear", "transposed"):
-        assert UPSAMPLERS[name](map_, 8, kernel).shape == (16, 16, 3)
+def test_nearest_repeats_each_cell() -> None:
+    map_ = scores(2, 3, 4)
+    found = nearest(map_, 8)
+    assert found.shape == (16, 24, 4)
+    np.testing.assert_array_equal(found[8:16, 16:24], np.broadcast_to(map_[1, 2], (8, 8, 4)))
+
+
+def test_shape_channels_have_no_weight_at_the_start_and_the_layers_when_trained() -> None:
+    import keras
+
+    maps = scores(3, 4, 7)  # 3 classes and 4 shape channels
+    start = bilinear_kernel(8, 3, 4)
+    np.testing.assert_allclose(
+        transposed(maps, 8, start), transposed(maps[..., :3], 8, bilinear_kernel(8, 3)), atol=1e-6
+    )
+    kernel = np.random.default_rng(1).normal(size=start.shape).astype(np.float32)
+    layer = keras.layers.Conv2DTranspose(3, 16, 8, "same", use_bias=False)
+    layer.build((None, None, None, 7))
+    layer.kernel.assign(kernel)
+    np.testing.assert_allclose(transposed(maps, 8, kernel), np.asarray(layer(maps[np.newaxis]))[0], atol=1e-4)

@@ -12,7 +12,7 @@ import pytest
 from fcn.errors import ModelError
 from fcn.model import zoo
 from fcn.model.network import STRIDES
-from fcn.model.upsampling import UPSAMPLERS
+from fcn.model.upsampling import UPSAMPLINGS
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_an_installed_model_has_an_honest_card(name: str) -> None:
     assert {part for colour in card.palette for part in colour} <= set(range(256))
     assert card.title and card.references and card.recipe
     rows = card.validation["results"]
-    assert [(row["stride"], row["upsampling"]) for row in rows] == [(s, u) for s in STRIDES for u in UPSAMPLERS]
+    assert [(row["stride"], row["upsampling"]) for row in rows] == [(s, u) for s in STRIDES for u in UPSAMPLINGS]
     for row in rows:
         assert tuple(row["iou"]) == card.classes
         known = [iou for iou in row["iou"].values() if iou is not None]

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from tests.page.test_page import APP
 
 from fcn.model import zoo
 from fcn.model.segmenter import Segmenter
 from fcn.photos.images import IGNORE_LABEL, labels_to_own_size
-from fcn.quality.metrics import Tally
+from fcn.quality.metrics import Scorer
 from fcn.scenes.scene import render_scene
+from tests.page.test_page import APP
 
 SCORE = re.compile(r"mIoU \*\*([\d.]+)%\*\*, boundary F1 \*\*([\d.]+)%\*\*, right pixels ([\d.]+)%")
 
@@ -56,9 +56,9 @@ def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
     segmenter = Segmenter.load("street")
     scores = segmenter.score(scene.photo)
     for way, figures in zip(("bilinear", "transposed"), shown, strict=True):
-        tally = Tally(len(segmenter.card.classes))
-        tally.add(mask, labels_to_own_size(segmenter.upsample(scores, 32, way).labels, (180, 240)))
-        expected = [100 * value for value in (tally.miou, tally.boundary_f1, tally.pixel_accuracy)]
+        scorer = Scorer(len(segmenter.card.classes))
+        scorer.add(mask, labels_to_own_size(segmenter.upsample(scores, 32, way).labels, (180, 240)))
+        expected = [100 * value for value in (scorer.miou, scorer.boundary_f1, scorer.pixel_accuracy)]
         assert figures == pytest.approx(expected, abs=0.06)
 
 

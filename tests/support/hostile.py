@@ -858,9 +858,9 @@ def measured(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {"name": name} | result
 
 
-def photo_of(data: bytes, file: str, longest: int | None) -> dict[str, Any]:
+def photo_of(data: bytes, file: str, max_side: int | None) -> dict[str, Any]:
     """Decode a file."""
-    photo = decode(data, file, longest=longest)
+    photo = decode(data, file, max_side=max_side)
     pixels = photo.pixels
     corners = [pixels[row, column].tolist() for row in (0, -1) for column in (0, -1)]
     right = pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and not pixels.flags.writeable
@@ -980,20 +980,20 @@ def mutations(number: int) -> None:
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(data=damaged | damaged | damaged.map(mended) | random, longest=st.sampled_from([None, 960]))
-    def check(data: bytes, longest: int | None) -> None:
+    @given(data=damaged | damaged | damaged.map(mended) | random, max_side=st.sampled_from([None, 960]))
+    def check(data: bytes, max_side: int | None) -> None:
         with suppress(MaskError):
             labels = read_mask(data, CLASSES, COLOURS, (18, 24))
             assert labels.shape == (18, 24)
         try:
-            photo = decode(data, "photo.jpg", longest=longest)
+            photo = decode(data, "photo.jpg", max_side=max_side)
         except PhotoError as error:
             counts[SENTENCE] += 1
             assert is_plain(str(error), "photo.jpg"), error
         else:
             counts[PHOTO] += 1
             assert photo.pixels.dtype == np.uint8 and photo.pixels.shape[2] == 3
-            assert photo.pixels.shape[:2] == photo.size or longest is not None
+            assert photo.pixels.shape[:2] == photo.size or max_side is not None
 
     check()
     print(json.dumps(counts))

@@ -11,7 +11,7 @@ from fcn import explain
 from fcn.model.network import STRIDES
 from fcn.model.upsampling import bilinear, bilinear_kernel, transposed
 from fcn.ui import compute, figures
-from fcn.ui.controls import pick, tiny
+from fcn.ui.controls import choice_control, tiny
 
 CELLS = {1: 12, 2: 8, 3: 6, 4: 5}  # stride -> cells of the map, so that some pixels are far from the edge
 SIZES = range(1, 9)
@@ -26,8 +26,8 @@ def overlap() -> None:
         "on each pixel. Where the counts differ from pixel to pixel, so does the result: a checkerboard."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        size = pick("Kernel size", SIZES, 3, "steps_overlap_size")
-        stride = pick("Stride", tuple(CELLS), 2, "steps_overlap_stride")
+        size = choice_control("Kernel size", SIZES, 3, "steps_overlap_size")
+        stride = choice_control("Stride", tuple(CELLS), 2, "steps_overlap_stride")
     counts = explain.overlap(CELLS[stride], stride, size)
     inside = explain.inner(counts, stride, size)
     low, high = int(inside.min()), int(inside.max())
@@ -137,7 +137,7 @@ def trained(model: str) -> None:
         "says one class mean for another class, in each of the pixels around it? Red adds, blue takes away."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        stride = pick("Kernel", STRIDES, STRIDES[0], "steps_trained_stride", lambda stride: f"x {stride}")
+        stride = choice_control("Kernel", STRIDES, STRIDES[0], "steps_trained_stride", lambda stride: f"x {stride}")
         changes = {(change.source, change.target): change.amount for change in ranking(model, stride)}
         pair = st.selectbox(
             "From the score of one class to the score of another, most changed first",
@@ -181,4 +181,4 @@ def trained(model: str) -> None:
 def ranking(model: str, stride: int) -> list[explain.Change]:
     """The pairs of classes by how far training moved their kernels."""
     after = compute.segmenter(model).kernel(stride)
-    return explain.ranked(bilinear_kernel(stride, after.shape[-1]), after)
+    return explain.rank_changes(bilinear_kernel(stride, after.shape[-1]), after)

@@ -147,7 +147,7 @@ def corners(photo: Subject) -> None:
     """Both conventions on a row of three numbers."""
     words, picture = _halves()
     row, factor = np.array([1.0, 4.0, 2.0]), 4
-    both = {
+    by_upsampling = {
         name: explain.enlarged_row(row, factor, align)
         for name, align in (("Half-pixel", False), ("Align-corners", True))
     }
@@ -155,7 +155,7 @@ def corners(photo: Subject) -> None:
     across = explain.transposed(row[np.newaxis], factor, kernel[:, :])[factor // 2]
     inside = np.s_[factor // 2 : -(factor // 2)]
     weight = explain.transposed(np.ones((1, len(row))), factor, kernel)[factor // 2]
-    gap = np.abs(across[inside] / weight[inside] - both["Half-pixel"][inside]).max()
+    gap = np.abs(across[inside] / weight[inside] - by_upsampling["Half-pixel"][inside]).max()
     words.markdown(
         "Both blend neighbours; they differ in where a number stands. Half-pixel puts it in the middle of its "
         f"{factor} pixels; align-corners puts the first and last number on the first and last pixel. A transposed "
@@ -164,7 +164,9 @@ def corners(photo: Subject) -> None:
     )
     figure = go.Figure()
     pixels = np.arange(1, len(row) * factor + 1)
-    for (name, values), colour, symbol in zip(both.items(), ("#0072b2", "#d55e00"), ("circle", "square"), strict=True):
+    for (name, values), colour, symbol in zip(
+        by_upsampling.items(), ("#0072b2", "#d55e00"), ("circle", "square"), strict=True
+    ):
         figure.add_scatter(
             x=pixels, y=values, name=name, mode="lines+markers", line={"color": colour}, marker={"symbol": symbol}
         )
@@ -172,10 +174,10 @@ def corners(photo: Subject) -> None:
         height=230, margin={"l": 0, "r": 0, "t": 10, "b": 0}, legend={"orientation": "h", "y": 1.2}, dragmode=False,
         xaxis={"title": "Pixel", "dtick": 1, "fixedrange": True}, yaxis={"title": "Value", "fixedrange": True},
     )  # fmt: skip
-    said = {name: " ".join(f"{value:.2f}" for value in values) for name, values in both.items()}
+    said = {name: " ".join(f"{value:.2f}" for value in values) for name, values in by_upsampling.items()}
     with picture:
         figures.draw(figure, "steps_corners", "; ".join(f"{name}: {values}" for name, values in said.items()))
-        st.dataframe({"Pixel": pixels, **{name: values.round(2) for name, values in both.items()}}, height=150)
+        st.dataframe({"Pixel": pixels, **{name: values.round(2) for name, values in by_upsampling.items()}}, height=150)
 
 
 def coarse(photo: Subject) -> None:

@@ -17,8 +17,8 @@ from fcn.pictures import render
 from fcn.quality.evaluation import FACTORS, RESIZERS
 from fcn.quality.metrics import class_iou, confusion_matrix, mean_iou
 from fcn.ui import compute, figures, parts
-from fcn.ui.controls import pick
-from fcn.ui.photo.source import Source
+from fcn.ui.controls import choice_control
+from fcn.ui.photo.source import SelectedPhoto
 
 LONGEST = 480  # pixels, the size at which the network sees the photo
 
@@ -46,7 +46,7 @@ class Subject:
     scores: Scores
 
 
-def subject(model: str, chosen: Source) -> Subject:
+def subject(model: str, chosen: SelectedPhoto) -> Subject:
     """Look at the chosen photo with a model."""
     scores = compute.scores(model, chosen.photo.sha256, LONGEST, chosen.photo.pixels)
     pixels = parts.at_size(chosen.photo.pixels, scores.height, scores.width)
@@ -73,7 +73,7 @@ def why_not_bilinear(photo: Subject) -> None:
             "Shrink and enlarge by", FACTORS, STRIDES[0], format_func=lambda factor: f"x {factor}", key="steps_factor",
             bind="query-params", width=360,
         )  # fmt: skip
-        way = pick("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)
+        way = choice_control("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)
     model, classes = photo.card.name, photo.card.classes
     height, width = photo.labels.shape
     cells = f"{-(-width // factor)} x {-(-height // factor)} cells"
@@ -136,7 +136,7 @@ def map_png(card: zoo.Card, labels: Labels) -> bytes:
 
 
 def _said(card: zoo.Card, labels: Labels) -> str:
-    return "Label map: " + parts.shares_said(card, labels[labels != IGNORE_LABEL])
+    return "Label map: " + parts.format_shares(card, labels[labels != IGNORE_LABEL])
 
 
 def _curves(photo: Subject, factor: int) -> go.Figure:

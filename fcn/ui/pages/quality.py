@@ -175,13 +175,13 @@ def beside(card: zoo.Card, published: dict[str, Any]) -> None:
     st.markdown("**Beside published networks**")
     rows = [
         {"Network": row["network"], "Backbone": row["backbone"], "mIoU": row["miou"],
-         "Million parameters": row["parameters"], "Source": row["source"]}
+         "Million parameters": row["parameters"], "SelectedPhoto": row["source"]}
         for row in published["rows"]
     ]  # fmt: skip
     rows += [
         {"Network": f"This model, FCN-{stride}s", "Backbone": "EfficientNet-Lite0",
          "mIoU": card.scores(stride, "transposed")["miou"], "Million parameters": card.parameters / 1e6,
-         "Source": "the table above"}
+         "SelectedPhoto": "the table above"}
         for stride in STRIDES
     ]  # fmt: skip
     number = st.column_config.NumberColumn(format="%.1f")

@@ -19,10 +19,10 @@ from fcn.pictures import export, render
 from fcn.pictures.export import Export
 from fcn.ui import compute, logs, parts
 from fcn.ui.classroom import flags, share
-from fcn.ui.controls import pick
+from fcn.ui.controls import choice_control
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo import score_own, source
-from fcn.ui.photo.source import Source
+from fcn.ui.photo.source import SelectedPhoto
 from fcn.ui.viewer import viewer
 
 NETWORK_HELP = (
@@ -42,7 +42,7 @@ class Settings:
     model: str
     stride: int
     upsampling: str
-    longest: int
+    max_side: int
     view: viewer.View
 
 
@@ -51,7 +51,7 @@ class Result:
     """What was computed for the photo: its score maps, and its labels by both upsamplings of one of them."""
 
     scores: Scores
-    both: dict[str, Segmentation]
+    by_upsampling: dict[str, Segmentation]
 
 
 def show() -> None:
@@ -62,11 +62,11 @@ def show() -> None:
     )
     settings = choose()
     card = compute.card(settings.model)
-    slot = st.empty()
-    chosen = source.current(settings.model, slot)
+    placeholder = st.empty()
+    chosen = source.current(settings.model, placeholder)
     if sentence := source.refused():
-        parts.complain(f"{sentence} The last photo stays.")
-    result = segment(settings, chosen, slot)
+        parts.show_error(f"{sentence} The last photo stays.")
+    result = segment(settings, chosen, placeholder)
     pictures(settings, chosen, card, result)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         facts(settings, chosen, result)
@@ -80,32 +80,34 @@ def show() -> None:
     with right, st.container(key="inputs"):
         source.inputs()
     with st.container(key="truth"):
-        score_own.show(card, chosen, {way: found.labels for way, found in result.both.items()}, settings.stride)
+        score_own.show(
+            card, chosen, {way: found.labels for way, found in result.by_upsampling.items()}, settings.stride
+        )
 
 
 def choose() -> Settings:
     """Draw the controls. Each is kept in the link."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="controls"):
         model = parts.model_switch()
-        stride = pick("Network", STRIDES, STRIDES[0], "stride", lambda stride: f"FCN-{stride}s", NETWORK_HELP)
+        stride = choice_control("Network", STRIDES, STRIDES[0], "stride", lambda stride: f"FCN-{stride}s", NETWORK_HELP)
         ways = list(UPSAMPLING_TITLES)
-        upsampling = pick(
+        upsampling = choice_control(
             "Upsampling", ways, "transposed", "upsampling", UPSAMPLING_TITLES.__getitem__, UPSAMPLING_HELP
         )
-        right = pick("Right picture", list(viewer.RIGHT), "overlay", "view", viewer.RIGHT.__getitem__)
+        right = choice_control("Right picture", list(viewer.RIGHT), "overlay", "view", viewer.RIGHT.__getitem__)
         with st.container(width="content", key="more"), st.popover("More", icon=":material/tune:"):
             view = choose_view(model, right)
-            longest = st.select_slider(
+            max_side = st.select_slider(
                 "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
                 persist_state="session",
             )  # fmt: skip
         share.button()
-    return Settings(model, stride, upsampling, longest, view)
+    return Settings(model, stride, upsampling, max_side, view)
 
 
 def choose_view(model: str, right: str) -> viewer.View:
     """Draw the choices of what the cells show, and how strong the colours are; `right` is chosen already."""
-    left = pick("Middle picture", list(viewer.LEFT), "class", "cells", viewer.LEFT.__getitem__)
+    left = choice_control("Middle picture", list(viewer.LEFT), "class", "cells", viewer.LEFT.__getitem__)
     target, channel = 0, 0
     classes = compute.card(model).classes
     if left == "score":
@@ -120,13 +122,15 @@ def choose_view(model: str, right: str) -> viewer.View:
     return viewer.View(left, right, target, channel, opacity / 100)
 
 
-def segment(settings: Settings, chosen: Source, slot: DeltaGenerator) -> Result:
-    """Score maps once, then both upsamplings of the chosen one; `slot` shows the place in line."""
+def segment(settings: Settings, chosen: SelectedPhoto, placeholder: DeltaGenerator) -> Result:
+    """Score maps once, then both upsamplings of the chosen one; `placeholder` shows the place in line."""
     start = time.perf_counter()
-    key = (settings.model, chosen.photo.sha256, settings.longest)
-    scores = compute.scores(*key, chosen.photo.pixels, slot)
-    both = {way: compute.segmentation(*key, settings.stride, way, scores, slot) for way in UPSAMPLING_TITLES}
-    slot.empty()
+    key = (settings.model, chosen.photo.sha256, settings.max_side)
+    scores = compute.scores(*key, chosen.photo.pixels, placeholder)
+    by_upsampling = {
+        way: compute.segmentation(*key, settings.stride, way, scores, placeholder) for way in UPSAMPLING_TITLES
+    }
+    placeholder.empty()
     logs.line(
         "look",
         model=settings.model,
@@ -136,17 +140,17 @@ def segment(settings: Settings, chosen: Source, slot: DeltaGenerator) -> Result:
         width=scores.width,
         milliseconds=round(1000 * (time.perf_counter() - start), 1),
     )
-    return Result(scores, both)
+    return Result(scores, by_upsampling)
 
 
-def pictures(settings: Settings, chosen: Source, card: zoo.Card, result: Result) -> None:
+def pictures(settings: Settings, chosen: SelectedPhoto, card: zoo.Card, result: Result) -> None:
     """Photo, score map and segmentation side by side."""
     stride, scores = settings.stride, result.scores
     pixels, size = chosen.photo.pixels, (scores.height, scores.width)
     photo = compute.picture((chosen.photo.sha256, size), lambda: render.jpeg(parts.at_size(pixels, *size)))
-    key = f"{settings.model} {chosen.photo.sha256} {settings.longest}"
-    data = viewer.payload(key, photo, card, scores, result.both, stride, settings.upsampling, settings.view)
-    labels, coarse = result.both[settings.upsampling].labels, scores.coarse_labels(stride)
+    key = f"{settings.model} {chosen.photo.sha256} {settings.max_side}"
+    data = viewer.payload(key, photo, card, scores, result.by_upsampling, stride, settings.upsampling, settings.view)
+    labels, coarse = result.by_upsampling[settings.upsampling].labels, scores.coarse_labels(stride)
     rows, columns = coarse.shape
     cut = ", the last cut at the edge" if scores.height % stride or scores.width % stride else ""
     height, width = chosen.photo.size
@@ -160,8 +164,8 @@ def pictures(settings: Settings, chosen: Source, card: zoo.Card, result: Result)
     }
     data["alt"] = {
         "photo": chosen.alt,
-        "score": f"The best class of each cell: {parts.shares_said(card, coarse)}",
-        "segmentation": f"The class of each pixel: {parts.shares_said(card, labels)}",
+        "score": f"The best class of each cell: {parts.format_shares(card, coarse)}",
+        "segmentation": f"The class of each pixel: {parts.format_shares(card, labels)}",
     }
     viewer.show(data)
 
@@ -185,13 +189,13 @@ def right_title(settings: Settings, scores: Scores) -> tuple[str, str]:
     return f"Segmentation, x{settings.stride}: {UPSAMPLING_TITLES[settings.upsampling].lower()}", size
 
 
-def facts(settings: Settings, chosen: Source, result: Result) -> None:
+def facts(settings: Settings, chosen: SelectedPhoto, result: Result) -> None:
     """How much the two upsamplings differ, and how long it took."""
-    key = (settings.model, chosen.photo.sha256, settings.longest)
+    key = (settings.model, chosen.photo.sha256, settings.max_side)
     reused = st.session_state.get("scored") == key
     st.session_state.scored = key
     network = "score map reused" if reused else f"network {result.scores.milliseconds:.0f} ms"
-    bilinear, transposed = (result.both[way].labels for way in ("bilinear", "transposed"))
+    bilinear, transposed = (result.by_upsampling[way].labels for way in ("bilinear", "transposed"))
     differ = int((bilinear != transposed).sum())
     with st.container(horizontal=True, vertical_alignment="center", width="content", key="facts"):
         st.markdown(
@@ -200,7 +204,7 @@ def facts(settings: Settings, chosen: Source, result: Result) -> None:
         )
         seen = settings.view.right == "difference"  # the button stays where it is, so that nothing jumps
         st.button("Show where", on_click=show_difference, type="tertiary", key="where", disabled=seen)
-        milliseconds = result.both[settings.upsampling].milliseconds
+        milliseconds = result.by_upsampling[settings.upsampling].milliseconds
         st.caption(f":material/timer: {network} · upsampling {milliseconds:.0f} ms", width="content")
 
 
@@ -237,18 +241,18 @@ def use_model(name: str) -> None:
     st.session_state.model = name
 
 
-def actions(chosen: Source, card: zoo.Card, result: Result, settings: Settings) -> None:
+def actions(chosen: SelectedPhoto, card: zoo.Card, result: Result, settings: Settings) -> None:
     """Files at the photo's own size, made when asked for."""
     stem = chosen.name.rsplit(".", 1)[0]
-    both = {way: found.labels for way, found in result.both.items()}
+    by_upsampling = {way: found.labels for way, found in result.by_upsampling.items()}
 
     def made(make: Callable[[Export], bytes]) -> bytes:
         pixels = decode(chosen.data, chosen.name).pixels if chosen.data is not None else chosen.photo.pixels
         opacity = settings.view.opacity
-        return make(Export(pixels, card, result.scores, settings.stride, settings.upsampling, both, opacity))
+        return make(Export(pixels, card, result.scores, settings.stride, settings.upsampling, by_upsampling, opacity))
 
     def offer(label: str, make: Callable[[Export], bytes], name: str, kind: Literal["secondary", "tertiary"]) -> None:
-        data = partial(compute.exported, partial(made, make))
+        data = partial(compute.export_file, partial(made, make))
         st.download_button(label, data, f"{stem}.{name}", on_click="ignore", type=kind, width="stretch")
 
     with st.container(width="content", key="actions"), st.popover("Download", icon=":material/download:"):

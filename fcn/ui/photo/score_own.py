@@ -12,10 +12,10 @@ from fcn.model import zoo
 from fcn.photos.images import IGNORE_LABEL, Labels, labels_to_own_size
 from fcn.photos.masks import read_mask
 from fcn.pictures import render
-from fcn.quality.metrics import Tally
+from fcn.quality.metrics import Scorer
 from fcn.ui import compute, parts
 from fcn.ui.parts import UPSAMPLING_TITLES
-from fcn.ui.photo.source import Source
+from fcn.ui.photo.source import SelectedPhoto
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,22 +52,22 @@ class Verdict:
         return len(self.picture)
 
 
-def show(card: zoo.Card, chosen: Source, both: dict[str, Labels], stride: int) -> None:
+def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels], stride: int) -> None:
     """Draw the scores of both upsamplings side by side, where there is a truth to compare with.
 
     Args:
         card: The model's card.
         chosen: The photo.
-        both: Labels (h, w) uint8 at working size, by upsampling.
+        by_upsampling: Labels (h, w) uint8 at working size, by upsampling.
         stride: Of the score map they come from.
     """
     truth = Truth("sample", chosen.truth) if chosen.truth is not None else uploaded_mask(card, chosen)
     if truth is None:
         return
     st.markdown(f"**Against the truth, FCN-{stride}s**")
-    for column, (way, found) in zip(st.columns(len(both)), both.items(), strict=True):
+    for column, (way, found) in zip(st.columns(len(by_upsampling)), by_upsampling.items(), strict=True):
         key = ("verdict", card.name, chosen.photo.sha256, truth.name, found.shape, stride, way)
-        verdict = compute.made(key, partial(compared, found, truth.labels, len(card.classes)))
+        verdict = compute.compute_once(key, partial(compare, found, truth.labels, len(card.classes)))
         with column:
             st.markdown(
                 f"{UPSAMPLING_TITLES[way]}: mIoU **{verdict.miou:.1%}**, boundary F1 **{verdict.boundary_f1:.1%}**, "
@@ -78,17 +78,17 @@ def show(card: zoo.Card, chosen: Source, both: dict[str, Labels], stride: int) -
     st.caption("Error map: orange pixels have the wrong class, grey ones count in no score.")
 
 
-def compared(found: Labels, truth: Labels, classes: int) -> Verdict:
+def compare(found: Labels, truth: Labels, classes: int) -> Verdict:
     """Score labels (h, w) uint8 at working size against the truth (H, W) uint8."""
     labels = labels_to_own_size(found, (truth.shape[0], truth.shape[1]))
-    tally = Tally(classes)
-    tally.add(truth, labels)
+    scorer = Scorer(classes)
+    scorer.add(truth, labels)
     wrong = (labels != truth) & (truth != IGNORE_LABEL)
     picture = render.errors_png(wrong, truth == IGNORE_LABEL)
-    return Verdict(tally.miou, tally.boundary_f1, tally.pixel_accuracy, float(wrong.mean()), picture)
+    return Verdict(scorer.miou, scorer.boundary_f1, scorer.pixel_accuracy, float(wrong.mean()), picture)
 
 
-def uploaded_mask(card: zoo.Card, chosen: Source) -> Truth | None:
+def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
     """Let the visitor bring a mask for an own photo; say what is wrong with one that does not fit."""
     if chosen.data is None:
         return None
@@ -102,10 +102,10 @@ def uploaded_mask(card: zoo.Card, chosen: Source) -> Truth | None:
         if file is None:
             return None
         try:
-            return compute.made(
+            return compute.compute_once(
                 ("mask", card.name, chosen.photo.size, file.file_id),
                 lambda: Truth(file.file_id, read_mask(file.getvalue(), card.classes, card.palette, chosen.photo.size)),
             )
         except FcnError as error:
-            parts.complain(str(error))
+            parts.show_error(str(error))
             return None

@@ -10,13 +10,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fcn.errors import FcnError
 from fcn.photos.files import MAX_BYTES
-from fcn.photos.images import FORMATS_SAID, Labels, Photo
+from fcn.photos.images import FORMAT_NAMES, Labels, Photo
 from fcn.ui import compute, logs
 from fcn.ui.photo.samples import THUMBNAIL, cut, samples, thumbnail
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SelectedPhoto:
     """The photo that the page shows.
 
     Attributes:
@@ -36,16 +36,16 @@ class Source:
     truth: Labels | None = None
 
 
-def current(model: str, slot: DeltaGenerator | None = None) -> Source:
+def current(model: str, placeholder: DeltaGenerator | None = None) -> SelectedPhoto:
     """The photo to show: the visitor's own while it is chosen, else the sample named in the link, else the first.
 
     Args:
         model: Whose samples there are.
-        slot: Where to show the place in line while a new upload is decoded.
+        placeholder: Where to show the place in line while a new upload is decoded.
     """
     if "received" in st.session_state:
         data, name = st.session_state.received
-        _take_in(data, name, slot)
+        _take_in(data, name, placeholder)
     gallery, linked = samples(model), st.query_params.get("sample")
     if linked in gallery and linked != st.session_state.get("linked"):
         st.session_state.sample = linked  # the visitor went back in the browser, or came by a link
@@ -60,10 +60,10 @@ def current(model: str, slot: DeltaGenerator | None = None) -> Source:
         st.session_state.linked = st.query_params["sample"] = wanted  # dropped from the link between pages
     sample = gallery[wanted]
     photo, truth = sample.read()
-    return Source(sample.name, sample.alt, sample.credit, photo, truth=truth)
+    return SelectedPhoto(sample.name, sample.alt, sample.credit, photo, truth=truth)
 
 
-def own() -> Source | None:
+def own() -> SelectedPhoto | None:
     """The visitor's own photo while it is the one to show."""
     return st.session_state.get("own") if st.session_state.get("sample") is None else None
 
@@ -78,9 +78,9 @@ def choose_sample(name: str | None) -> None:
         st.query_params["sample"] = name
 
 
-def gallery(model: str, shown: Source) -> None:
+def gallery(model: str, shown: SelectedPhoto) -> None:
     """Draw the samples as a row of thumbnails with a button each."""
-    mine: Source | None = st.session_state.get("own")
+    mine: SelectedPhoto | None = st.session_state.get("own")
     with st.container(horizontal=True, key="gallery"):
         if mine is not None:
             small = compute.picture((mine.photo.sha256, "small"), lambda: cut(mine.photo.pixels))
@@ -114,7 +114,7 @@ def inputs() -> None:
     limit = MAX_BYTES // 1024**2
     files = {}
     files["upload"] = st.file_uploader(
-        f"Upload a photo ({FORMATS_SAID})",
+        f"Upload a photo ({FORMAT_NAMES})",
         key="upload",
         on_change=_receive,
         args=("upload",),
@@ -144,15 +144,15 @@ def _receive(widget: str) -> None:
         st.session_state.received = file.getvalue(), "The photo" if widget == "taken" else file.name
 
 
-def _take_in(data: bytes, name: str, slot: DeltaGenerator | None) -> None:
+def _take_in(data: bytes, name: str, placeholder: DeltaGenerator | None) -> None:
     start, size = time.perf_counter(), (0, 0)
     try:
-        photo = compute.decoded(data, name, slot)
+        photo = compute.decode_upload(data, name, placeholder)
     except FcnError as error:
         st.session_state.refused = str(error)
     else:
         choose_sample(None)
-        st.session_state.own = Source(name, "Your photo", "", photo, data)
+        st.session_state.own = SelectedPhoto(name, "Your photo", "", photo, data)
         size = photo.size
     del st.session_state.received
     milliseconds = round(1000 * (time.perf_counter() - start), 1)

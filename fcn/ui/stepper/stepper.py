@@ -10,7 +10,7 @@ import streamlit as st
 from fcn import explain
 from fcn.errors import ModelError
 from fcn.ui import compute, parts
-from fcn.ui.controls import pick, tiny
+from fcn.ui.controls import choice_control, tiny
 
 KEY = "steps_player"
 TITLES = {"nearest": "Nearest", "bilinear": "Bilinear", "random": "Random", "own": "Own numbers"}
@@ -46,7 +46,7 @@ def play() -> None:
         with st.spinner("Asking Keras, which checks the result"):
             full = compute.by_keras(scores, stride, kernel)
     except ModelError as error:
-        parts.complain(str(error))
+        parts.show_error(str(error))
         return
     _player(
         key=KEY,
@@ -71,12 +71,12 @@ def play() -> None:
 def choose() -> tuple[int, int, str, np.ndarray]:
     """Draw the controls: side of the score map, stride, kind of kernel, and the kernel as it starts."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        side = pick("Score map", (2, 3, 4, 5), 3, "steps_side", lambda side: f"{side} x {side}")
-        stride = pick("Stride", (2, 3, 4), 2, "steps_stride")
-        kind = pick("Kernel", tuple(TITLES), "bilinear", "steps_kernel", TITLES.__getitem__)
+        side = choice_control("Score map", (2, 3, 4, 5), 3, "steps_side", lambda side: f"{side} x {side}")
+        stride = choice_control("Stride", (2, 3, 4), 2, "steps_stride")
+        kind = choice_control("Kernel", tuple(TITLES), "bilinear", "steps_kernel", TITLES.__getitem__)
         if kind in explain.KERNELS:
             return side, stride, kind, explain.kernel(kind, stride)
-        size = pick("Kernel size", (1, 2, 3, 4, 5, 6), 3, "steps_size")
+        size = choice_control("Kernel size", (1, 2, 3, 4, 5, 6), 3, "steps_size")
         if kind == "own":
             return side, stride, kind, np.ones((size, size))
         seed = st.number_input("Draw", 1, 999, 1, key="steps_seed", bind="query-params", width=130)

@@ -66,7 +66,7 @@ def payload(
     photo: bytes,
     card: zoo.Card,
     scores: Scores,
-    both: dict[str, Segmentation],
+    by_upsampling: dict[str, Segmentation],
     stride: int,
     upsampling: str,
     view: View,
@@ -78,18 +78,18 @@ def payload(
         photo: The photo at working size, as JPEG.
         card: The model's card.
         scores: Its score maps.
-        both: Labels by upsampling, with confidence.
+        by_upsampling: Labels by upsampling, with confidence.
         stride: Of the score map shown.
         upsampling: The one whose labels are shown and read out.
         view: How the pictures are looked at.
 
     Returns:
-        Plain values; arrays of bytes are packed by `packed`.
+        Plain values; arrays of bytes are packed by `pack`.
     """
     cells = scores.cells(stride)
     rows, columns, _ = cells.shape
     features = scores.features[stride][:rows, :columns]  # (rows, columns, K)
-    found = both[upsampling]
+    found = by_upsampling[upsampling]
     assert found.confidence is not None  # the page asks for it
     shares = render.class_shares(found.labels, card.classes)
     return {
@@ -102,7 +102,7 @@ def payload(
         "columns": columns,
         "classes": list(card.classes),
         "palette": [list(colour) for colour in card.palette],
-        "shares": [[card.classes.index(name), parts.said(share)] for name, share in shares.items()],
+        "shares": [[card.classes.index(name), parts.format_share(share)] for name, share in shares.items()],
         "upsampling": upsampling,
         "left": view.left,
         "right": view.right,
@@ -110,17 +110,17 @@ def payload(
         "channel": view.channel,
         "sheet": view.left == "features",
         "opacity": view.opacity,
-        "bilinear": packed(both["bilinear"].labels),
-        "transposed": packed(both["transposed"].labels),
-        "confidence": packed(found.confidence),
+        "bilinear": pack(by_upsampling["bilinear"].labels),
+        "transposed": pack(by_upsampling["transposed"].labels),
+        "confidence": pack(found.confidence),
         "coarse": scores.coarse_labels(stride).ravel().tolist(),
-        "probabilities": packed(np.rint(255 * scores.probabilities(stride)).astype(np.uint8)),
-        "features": packed(np.moveaxis(features, -1, 0)),
+        "probabilities": pack(np.rint(255 * scores.probabilities(stride)).astype(np.uint8)),
+        "features": pack(np.moveaxis(features, -1, 0)),
         "hint": "Point at a picture, tap it or use the arrow keys to read a pixel and its cell.",
     }
 
 
-def packed(array: np.ndarray) -> str:
+def pack(array: np.ndarray) -> str:
     """uint8 values in C order, compressed (zlib) and in base64."""
     assert array.dtype == np.uint8
     return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 1)).decode()
