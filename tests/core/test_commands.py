@@ -138,8 +138,10 @@ def test_evaluate_prints_a_table(ready: None, data: Path, capsys: Captured) -> N
     assert main(["evaluate", "--model", "small", "--data", str(data), "--limit", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "small on 1 photos, percent"
-    assert [line.split()[:2] for line in lines if line.split()[:1] == ["8"]] == [["8", name] for name in ("nearest", "bilinear", "transposed")]
-    assert next(line for line in lines if line.startswith("class 1 ")).split()[2:] == ["-"] * 6
+    assert [line.split()[:2] for line in lines if line.split()[:1] == ["8"]] == [
+        ["8", name] for name in ["nearest", "bilinear", "transposed"]
+    ]
+    assert next(line for line in lines if line.startswith("class 1 ")).split()[2:] == ["-"] * 9
 
 
 def test_a_missing_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:
