@@ -87,10 +87,22 @@ class Segmentation:
 class Segmenter:
     """A loaded model. It keeps no state between photos, so threads may share it."""
 
-    def __init__(self, engine: Engine, card: zoo.Card):
+    def __init__(self, engine: Engine, card: zoo.Card, kernels: dict[int, np.ndarray] | None = None):
+        """Take an engine into use.
+
+        Args:
+            engine: Runs the network.
+            card: Of the model.
+            kernels: Stride -> kernel of a transposed convolution, instead of the engine's own.
+        """
         self.card = card
         self.engine = engine
-        self._weights = {stride: arrange_weights(kernel) for stride, kernel in engine.kernels.items()}
+        self._kernels = engine.kernels | (kernels or {})
+        self._weights = {stride: arrange_weights(kernel) for stride, kernel in self._kernels.items()}
+
+    def with_kernels(self, kernels: dict[int, np.ndarray]) -> Segmenter:
+        """The same network with other transposed convolutions: stride -> (2 stride, 2 stride, C, C + E) float32."""
+        return Segmenter(self.engine, self.card, kernels)
 
     @classmethod
     def load(cls, name: str, engine: str | None = None) -> Segmenter:
@@ -178,7 +190,7 @@ class Segmenter:
         """
         if stride not in STRIDES:
             raise ModelError(f"There is no kernel of stride {stride}: the strides are {STRIDES}.")
-        return self.engine.kernels[stride]
+        return self._kernels[stride]
 
 
 def _best_probability(scores: np.ndarray) -> np.ndarray:
