@@ -66,6 +66,7 @@ def segment(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     """Print the scores of a model on a folder of photos and masks."""
     from fcn.model.segmenter import Segmenter
+    from fcn.quality.comparison import compare
     from fcn.quality.evaluation import evaluate, find_pairs, read_pair, upper_bound
 
     pairs = find_pairs(options.data)[: options.limit]
@@ -78,6 +79,10 @@ def evaluate(options: argparse.Namespace) -> int:
     segmenter = Segmenter.load(options.model)
     classes = segmenter.card.classes
     samples = (read_pair(pair, len(classes)) for pair in progress(pairs, "Evaluating"))
+    if options.compare:
+        comparison = {"model": options.model, **compare(segmenter, samples, options.size)}
+        print(json.dumps(comparison) if options.json else comparison_table(comparison))
+        return 0
     report = {"model": options.model, "images": len(pairs), "results": evaluate(segmenter, samples, options.size)}
     print(json.dumps(report) if options.json else table(report))
     return 0
@@ -109,10 +114,10 @@ def table(report: dict[str, Any]) -> str:
     """The scores as lines for people: one row a stride and upsampling, then the IoU of each class."""
     results = report["results"]
     lines = [f"{report['model']} on {report['images']} photos, percent", ""]
-    lines += ["stride  upsampling    mIoU  pixel accuracy  boundary F1"]
+    lines += ["stride  upsampling    mIoU  pixel accuracy  boundary F1  trimap 8  trimap 16"]
     lines += [
         f"{row['stride']:>6}  {row['upsampling']:<10}  {_figure(row['miou']):>6}  {_figure(row['pixel_accuracy']):>14}"
-        f"  {_figure(row['boundary_f1']):>11}"
+        f"  {_figure(row['boundary_f1']):>11}  {_figure(row['trimap_8']):>8}  {_figure(row['trimap_16']):>9}"
         for row in results
     ]
     lines += ["", "IoU by class" + "".join(f"{row['stride']:>7}{row['upsampling'][0]}" for row in results)]
@@ -127,6 +132,23 @@ def bound_table(report: dict[str, Any]) -> str:
     lines += ["factor  nearest  bilinear"]
     rows = report["upper_bound"]
     lines += [f"{row['factor']:>6}  {_figure(row['nearest']):>7}  {_figure(row['bilinear']):>8}" for row in rows]
+    return "\n".join(lines)
+
+
+def comparison_table(report: dict[str, Any]) -> str:
+    """The fair comparison as lines for people: scores by upsampling, then what the transposed convolution gains."""
+    names = {"miou": "mIoU", "boundary_f1": "boundary F1", "trimap_8": "trimap 8", "trimap_16": "trimap 16"}
+    lines = [f"{report['model']} on {report['images']} photos, stride 32, percent", ""]
+    lines += [f"{'upsampling':<12}" + "".join(f"{name:>13}" for name in names.values())]
+    for upsampling, scores in report["scores"].items():
+        lines += [f"{upsampling:<12}" + "".join(f"{_figure(scores[name]):>13}" for name in names)]
+    lines += ["", "Points by which transposed is ahead (95 % interval, paired bootstrap over photos)"]
+    for rival, gains in report["gains"].items():
+        lines += [f"of {rival}"]
+        for name, title in names.items():
+            gain = gains[name]
+            known = f"{gain['mean']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})" if gain else "cannot be measured"
+            lines += [f"  {title:<12} {known}"]
     return "\n".join(lines)
 
 
@@ -195,6 +217,11 @@ def _parser() -> argparse.ArgumentParser:
         "--upper-bound",
         action="store_true",
         help="score the ground truth itself, shrunk and enlarged by 2 to 64",
+    )
+    command.add_argument(
+        "--compare",
+        action="store_true",
+        help="compare the transposed convolution of stride 32 with bilinear, fairly: with 95 %% intervals",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     command.set_defaults(run=evaluate)

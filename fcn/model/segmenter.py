@@ -118,6 +118,11 @@ class Segmenter:
         card = zoo.read_card(name)
         return cls(engines.load(card, engine), card)
 
+    def upsamplings(self, stride: int) -> tuple[str, ...]:
+        """Names of the upsamplings that `upsample` knows at a stride; "mixed" comes last, where it does."""
+        mixed = stride == STRIDES[0] and self.engine.mix is not None
+        return (*UPSAMPLINGS, "mixed") if mixed else UPSAMPLINGS
+
     def score(self, pixels: Pixels, max_side: int = 480) -> Scores:
         """Run the network on a photo.
 
@@ -159,8 +164,7 @@ class Segmenter:
 
     def _enlarge(self, scores: Scores, stride: int, upsampling: str) -> np.ndarray:
         """Scores of every pixel, padding included: (H32, W32, C) float32."""
-        known = stride in STRIDES and (upsampling in UPSAMPLINGS or (upsampling, stride) == ("mixed", 32))
-        if not known or (upsampling == "mixed" and self.engine.mix is None):
+        if stride not in STRIDES or upsampling not in self.upsamplings(stride):
             raise ModelError(
                 f"Stride {stride} with {upsampling!r} upsampling is not available: "
                 f"the strides are {STRIDES}, the upsamplings {UPSAMPLINGS}."

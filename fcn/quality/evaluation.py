@@ -13,14 +13,15 @@ from PIL import Image
 from fcn.errors import DataError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmenter
-from fcn.model.upsampling import UPSAMPLINGS, bilinear
+from fcn.model.upsampling import bilinear
 from fcn.photos.files import failing_as
 from fcn.photos.images import IGNORE_LABEL, Labels, Pixels, decode, labels_to_own_size
-from fcn.quality.metrics import Scorer, confusion_matrix, mean_iou
+from fcn.quality.metrics import TRIMAPS, Scorer, confusion_matrix, mean_iou
 
 FACTORS = (2, 4, 8, 16, 32, 64)  # of the upper bound
 
 Pair = tuple[Path, Path]  # a photo and its mask
+Variant = tuple[int, str]  # stride and upsampling
 
 
 def find_pairs(folder: Path) -> list[Pair]:
@@ -85,15 +86,24 @@ def evaluate(
 
     Returns:
         A row for each stride x upsampling: "stride", "upsampling", and in percent "miou", "pixel_accuracy",
-        "boundary_f1" and "iou", a dictionary by class; None for what the data does not contain.
+        "boundary_f1", "trimap_8", "trimap_16" and "iou", a dictionary by class; None for what the data does not
+        contain. For stride 32 of a model with shape channels also a row of the upsampling "mixed".
     """
-    classes = segmenter.card.classes
-    scorers = {(stride, way): Scorer(len(classes)) for stride in STRIDES for way in UPSAMPLINGS}
+    variants = [(stride, upsampling) for stride in STRIDES for upsampling in segmenter.upsamplings(stride)]
+    scorers = score_variants(segmenter, samples, variants, max_side)
+    return [row(scorer, *variant, segmenter.card.classes) for variant, scorer in scorers.items()]
+
+
+def score_variants(
+    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], variants: Iterable[Variant], max_side: int = 480
+) -> dict[Variant, Scorer]:
+    """Score several ways to enlarge on the same photos; one pass of the backbone a photo serves all of them."""
+    scorers = {variant: Scorer(len(segmenter.card.classes)) for variant in variants}
     for pixels, truth in samples:
         scores = segmenter.score(pixels, max_side)
-        for (stride, way), scorer in scorers.items():
-            scorer.add(truth, full_labels(segmenter, scores, stride, way, (truth.shape[0], truth.shape[1])))
-    return [row(scorer, stride, way, classes) for (stride, way), scorer in scorers.items()]
+        for (stride, upsampling), scorer in scorers.items():
+            scorer.add(truth, full_labels(segmenter, scores, stride, upsampling, (truth.shape[0], truth.shape[1])))
+    return scorers
 
 
 def upper_bound(masks: Iterable[Labels], classes: int) -> list[dict[str, Any]]:
@@ -160,6 +170,7 @@ def row(scorer: Scorer, stride: int, upsampling: str, classes: tuple[str, ...]) 
         "miou": percent(scorer.miou),
         "pixel_accuracy": percent(scorer.pixel_accuracy),
         "boundary_f1": percent(scorer.boundary_f1),
+        **{f"trimap_{radius}": percent(scorer.trimap_miou(radius)) for radius in TRIMAPS},
         "iou": {name: percent(value) for name, value in zip(classes, scorer.iou, strict=True)},
     }
 

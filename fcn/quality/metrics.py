@@ -14,6 +14,10 @@ from fcn.errors import MaskError, ModelError
 from fcn.photos.images import IGNORE_LABEL, Labels
 
 Matrix = NDArray[np.int64]
+TRIMAPS = (8, 16)  # pixels on either side of an edge
+#: Below this share of labelled edges, a mask leaves its edges out: they lie in a ring that is not labelled.
+LABELLED_EDGES = 0.1
+NEIGHBOURS = ((np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:]))  # each pixel with the one below, and beside
 
 
 def confusion_matrix(truth: Labels, prediction: Labels, classes: int) -> Matrix:
@@ -107,10 +111,13 @@ def boundary_f1(truth: Labels, prediction: Labels, classes: int, tolerance: floa
         tolerance: radius of a match, Euclidean, as a fraction of the photo's diagonal.
 
     Returns:
-        Mean F1 over the classes that occur in the truth, fraction 0-1; NaN if none has a boundary.
+        Mean F1 over the classes that occur in the truth, fraction 0-1; NaN if none has a boundary, or if the mask
+        leaves its edges out, as those of PASCAL VOC do: then there is nothing to match.
 
     Source: Csurka et al. 2013, "What is a good evaluation measure for semantic segmentation?"
     """
+    if not has_labelled_edges(truth):
+        return float("nan")
     radius = tolerance * float(np.hypot(*truth.shape))
     present = np.bincount(truth[truth != IGNORE_LABEL], minlength=classes) > 0  # (C,)
     prediction = np.where(truth == IGNORE_LABEL, IGNORE_LABEL, prediction).astype(np.uint8)
@@ -124,27 +131,75 @@ def boundary_f1(truth: Labels, prediction: Labels, classes: int, tolerance: floa
     return _mean(f1[present & (in_truth + in_prediction > 0)])
 
 
+def has_labelled_edges(truth: Labels) -> bool:
+    """Tell whether a mask labels both sides of its edges; a mask of one class does, having none to leave out.
+
+    Args:
+        truth: (H, W) uint8 class indices or IGNORE_LABEL.
+    """
+    labelled = int((_boundary(truth) != IGNORE_LABEL).sum())
+    unlabelled = 0  # pixels beside an unlabelled one
+    for first, second in NEIGHBOURS:
+        unlabelled += int(((truth[first] == IGNORE_LABEL) != (truth[second] == IGNORE_LABEL)).sum())
+    classes = np.unique(truth[truth != IGNORE_LABEL]).size
+    return classes < 2 or labelled >= LABELLED_EDGES * (labelled + unlabelled)
+
+
+def trimap(truth: Labels, radius: int) -> NDArray[np.bool_]:
+    """Choose the labelled pixels near an edge, or near a ring that is not labelled.
+
+    Args:
+        truth: (H, W) uint8 class indices or IGNORE_LABEL.
+        radius: distance from the edge, Euclidean, pixels.
+
+    Returns:
+        (H, W) bool.
+
+    Source: Kohli et al. 2009; used by Chen et al. 2015 (DeepLab) and Long, Shelhamer, Darrell 2017.
+    """
+    edge = np.zeros(truth.shape, np.uint8)
+    for first, second in NEIGHBOURS:
+        differ = truth[first] != truth[second]
+        edge[first] |= differ
+        edge[second] |= differ
+    return (_dilated(edge, radius) != 0) & (truth != IGNORE_LABEL)
+
+
 @dataclass
 class Scorer:
     """Running scores over photos: `add` each one, then read the properties.
 
     Attributes:
         classes: number of classes.
-        matrix: (C, C) int64 confusion matrix of all photos so far.
+        matrices: (C, C) int64 confusion matrix of each photo so far.
+        trimaps: radius of a trimap -> (C, C) int64 confusion matrix of each photo's pixels in it.
         boundary: boundary F1 of each photo so far, NaN where a photo has no boundary.
     """
 
     classes: int
-    matrix: Matrix = field(init=False)
+    matrices: list[Matrix] = field(init=False, default_factory=list)
+    trimaps: dict[int, list[Matrix]] = field(init=False)
     boundary: list[float] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.matrix = np.zeros((self.classes, self.classes), np.int64)
+        self.trimaps = {radius: [] for radius in TRIMAPS}
 
     def add(self, truth: Labels, prediction: Labels) -> None:
         """Count one photo; arguments and errors as for `confusion_matrix`."""
-        self.matrix += confusion_matrix(truth, prediction, self.classes)
+        self.matrices.append(confusion_matrix(truth, prediction, self.classes))
         self.boundary.append(boundary_f1(truth, prediction, self.classes))
+        for radius, matrices in self.trimaps.items():
+            near = trimap(truth, radius)
+            matrices.append(confusion_matrix(truth[near], prediction[near], self.classes))
+
+    @property
+    def matrix(self) -> Matrix:
+        """(C, C) int64 confusion matrix of all photos so far."""
+        return sum(self.matrices, start=np.zeros((self.classes, self.classes), np.int64))
+
+    def trimap_miou(self, radius: int) -> float:
+        """Mean IoU of the pixels within `radius` of an edge, 0-1; NaN if no photo has any."""
+        return mean_iou(sum(self.trimaps[radius], start=np.zeros((self.classes, self.classes), np.int64)))
 
     @property
     def pixel_accuracy(self) -> float:
@@ -176,7 +231,7 @@ def _mean(values: NDArray[np.float64]) -> float:
 def _boundary(labels: Labels) -> Labels:
     """Keep the labels of boundary pixels, (H, W) to (H, W); everything else becomes IGNORE_LABEL."""
     on_boundary = np.zeros(labels.shape, bool)
-    for first, second in ((np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:])):
+    for first, second in NEIGHBOURS:
         one, other = labels[first], labels[second]
         differ = (one != other) & (one != IGNORE_LABEL) & (other != IGNORE_LABEL)
         on_boundary[first] |= differ

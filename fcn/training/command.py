@@ -101,11 +101,13 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
 
     Returns:
         "data" and "images", what was measured on; "results", as `evaluate` returns them; "upper_bound", as
-        `upper_bound` returns it; "suits", limits that UNUSUAL percent of these photos exceed; and for models that
-        were trained on synthetic scenes too, "scenes", the results on scenes of unseen seeds.
+        `upper_bound` returns it; "suits", limits that UNUSUAL percent of these photos exceed; "compare" and
+        "kernels", as `compare` and `inspect_kernels` return them; and for models that were trained on synthetic scenes
+        too, "scenes", the results on scenes of unseen seeds.
     """
     from fcn.model.engines import KerasEngine
     from fcn.model.segmenter import Segmenter
+    from fcn.quality.comparison import compare, inspect_kernels
     from fcn.quality.evaluation import evaluate, upper_bound
 
     segmenter = Segmenter(KerasEngine(model), card)
@@ -117,6 +119,8 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
         "results": evaluate(segmenter, samples),
         "upper_bound": upper_bound((labels for _, labels in samples), len(card.classes)),
         "suits": suiting(segmenter, [*samples, *scenes]),
+        "compare": compare(segmenter, samples),
+        "kernels": inspect_kernels(segmenter, samples),
     }
     if scenes:
         figures["scenes"] = evaluate(segmenter, scenes)

@@ -127,7 +127,7 @@ def test_evaluate_prints_one_json_object(ready: None, data: Path, capsys: Captur
     assert main(["evaluate", "--model", "small", "--data", str(data), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert list(report) == ["model", "images", "results"]
-    assert (report["model"], report["images"], len(report["results"])) == ("small", 2, 9)
+    assert (report["model"], report["images"], len(report["results"])) == ("small", 2, 10)
     for row in report["results"]:
         assert list(row) == ["stride", "upsampling", "miou", "pixel_accuracy", "boundary_f1", "iou"]
         assert 0 <= row["pixel_accuracy"] <= 100
@@ -141,7 +141,19 @@ def test_evaluate_prints_a_table(ready: None, data: Path, capsys: Captured) -> N
     assert [line.split()[:2] for line in lines if line.split()[:1] == ["8"]] == [
         ["8", name] for name in ["nearest", "bilinear", "transposed"]
     ]
-    assert next(line for line in lines if line.startswith("class 1 ")).split()[2:] == ["-"] * 9
+    assert next(line for line in lines if line.startswith("class 1 ")).split()[2:] == ["-"] * 10
+
+
+def test_evaluate_compares_the_transposed_convolution_with_its_rivals(
+    ready: None, data: Path, capsys: Captured
+) -> None:
+    assert main(["evaluate", "--model", "small", "--data", str(data), "--compare", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["model"], report["images"]) == ("small", 2)
+    assert main(["evaluate", "--model", "small", "--data", str(data), "--compare"]) == 0
+    text = capsys.readouterr().out
+    assert "95 % interval" in text and "of best" in text
+    assert f"{report['scores']['mixed']['miou']:.1f}" in text
 
 
 def test_a_missing_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:

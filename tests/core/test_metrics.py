@@ -196,3 +196,44 @@ def test_tally_is_one_matrix_over_all_photos() -> None:
     np.testing.assert_array_equal(scorer.iou, metrics.class_iou(matrix))
     assert scorer.boundary_f1 == pytest.approx(np.mean([naive_boundary_f1(*pair) for pair in photos[:3]]))
     assert len(scorer.boundary) == 4 and math.isnan(scorer.boundary[3])
+
+
+# Near the edges
+
+
+@pytest.mark.parametrize("radius", [1, 8])
+def test_a_trimap_is_what_lies_near_an_edge_by_scipys_distances(radius: int) -> None:
+    truth = with_ignored(blobs(60, 80, 4, 1), 2)
+    edge = np.zeros(truth.shape, bool)
+    for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        edge |= np.roll(np.pad(truth, 1, mode="edge"), (dy, dx), (0, 1))[1:-1, 1:-1] != truth
+    expected = (ndimage.distance_transform_edt(~edge) <= radius) & (truth != IGNORE_LABEL)
+    np.testing.assert_array_equal(metrics.trimap(truth, radius), expected)
+
+
+def test_trimap_miou_does_not_see_what_is_far_from_edges() -> None:
+    truth = np.zeros((100, 100), np.uint8)
+    truth[:, 50:] = 1
+    wrong_far, wrong_near = truth.copy(), truth.copy()
+    wrong_far[:, :20] = 1
+    wrong_near[:, 45:50] = 1
+    scorers = [metrics.Scorer(2), metrics.Scorer(2)]
+    for scorer, labels in zip(scorers, (wrong_far, wrong_near), strict=True):
+        scorer.add(truth, labels)
+    assert scorers[0].trimap_miou(8) == 1 > scorers[0].miou
+    assert scorers[1].trimap_miou(8) < scorers[1].trimap_miou(16) < scorers[1].miou < 1
+
+
+def test_boundary_f1_of_a_mask_that_leaves_its_edges_out_cannot_be_measured() -> None:
+    truth = np.zeros((100, 100), np.uint8)
+    truth[30:70, 30:70] = 1
+    ringed = truth.copy()
+    ringed[26:74, 26:74] = IGNORE_LABEL
+    ringed[32:68, 32:68] = 1
+    assert not metrics.has_labelled_edges(ringed)
+    assert metrics.has_labelled_edges(truth) and metrics.has_labelled_edges(np.zeros_like(truth))
+    assert math.isnan(metrics.boundary_f1(ringed, truth, 2))
+    assert metrics.boundary_f1(truth, truth, 2) == 1
+    scorer = metrics.Scorer(2)
+    scorer.add(ringed, truth)
+    assert scorer.trimap_miou(16) == 1 and math.isnan(scorer.boundary_f1)

@@ -16,11 +16,13 @@ from PIL import Image
 from fcn.errors import DataError
 from fcn.model import network, zoo
 from fcn.model.network import STRIDES, Stage
+from fcn.model.upsampling import bilinear_kernel
 from fcn.photos.images import IGNORE_LABEL
 from fcn.training import loop
-from fcn.training.augmentation import augment, cut
+from fcn.training.augmentation import augment, cut, paste_objects
+from fcn.training.backbone_weights import load_earlier
 from fcn.training.command import train_to_file
-from fcn.training.dataset import Batches, SceneFolder, class_weights, pad_batches, read_folder
+from fcn.training.dataset import Batches, SceneFolder, pad_batches, read_folder
 from fcn.training.recipes import RECIPES, Phase
 from tests.support.photos import smooth_photo
 
@@ -106,17 +108,19 @@ def test_cut_is_a_window_with_a_margin(top: int, left: int) -> None:
     np.testing.assert_array_equal(found, wide[10 + top : 15 + top, 10 + left : 16 + left])
 
 
+def test_pasted_objects_bring_their_labels_and_leave_the_rest() -> None:
+    photo, labels = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+    donor, donor_labels = np.full((4, 6, 3), 9, np.uint8), np.full((4, 6), IGNORE_LABEL, np.uint8)
+    donor_labels[1:3, 2:4] = 2
+    donor_labels[3, 5] = 1
+    pasted, mask = paste_objects(photo, labels, donor, donor_labels, (2,))
+    inside = np.zeros((4, 6), bool)
+    inside[1:3, 2:4] = True
+    np.testing.assert_array_equal(mask, np.where(inside, 2, 0))
+    np.testing.assert_array_equal(pasted[..., 1], np.where(inside, 9, 0))
+
+
 # --- batches
-
-
-def test_rare_classes_weigh_more() -> None:
-    mask = np.full((10, 100), IGNORE_LABEL, np.uint8)
-    mask.ravel()[:900] = np.repeat([0, 1, 2, 4], [400, 100, 396, 4])  # class 3 does not occur
-    shares = np.array([400, 100, 396, 4]) / 900
-    expected = np.minimum(np.sqrt(np.median(shares) / shares), 3)
-    found = class_weights([(mask, mask)], 5, 3.0)
-    np.testing.assert_allclose(found, [*expected[:3], 1, expected[3]], rtol=1e-5)
-    assert found[4] == 3 and found.dtype == np.float32
 
 
 def test_validation_photos_are_padded_and_their_padding_ignored() -> None:
@@ -171,6 +175,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(network.FEATURE_LAYERS, 16, "block2_project_bn")
     monkeypatch.setattr(network, "TOP_CHANNELS", 16)
     monkeypatch.setattr(loop, "load_imagenet", lambda model: None)
+    monkeypatch.setattr(loop, "VALIDATE_EVERY", 1)
     monkeypatch.setitem(RECIPES, "tiny", TINY)
 
 
@@ -239,62 +244,71 @@ def test_a_stopped_training_goes_on_and_ends_with_a_model_and_its_card(
     assert card.recipe["phases"][1]["trains"] == "upsampling"
     assert card.validation["images"] == 2
     rows = [(row["stride"], row["upsampling"]) for row in card.validation["results"]]
-    assert rows == [(stride, way) for stride in STRIDES for way in ("bilinear", "transposed")]
+    plain = [(stride, name) for stride in STRIDES for name in ("nearest", "bilinear", "transposed")]
+    assert rows == [*plain[:3], (32, "mixed"), *plain[3:]]
+    assert card.validation["compare"]["gains"].keys() == {"bilinear", "mixed", "best"}
+    assert [row["stride"] for row in card.validation["kernels"]] == list(STRIDES)
     model = zoo.load(card, out.parent)
     assert model.count_params() == card.parameters
     assert {entry.compress_type for entry in zipfile.ZipFile(out).infolist()} == {zipfile.ZIP_DEFLATED}
     assert sorted(path.name for path in out.parent.iterdir()) == ["tiny.json", "tiny.keras", "tiny.tiny-data.training"]
 
 
-@pytest.mark.parametrize("trains", ["all", "late", "upsampling"])
+@pytest.mark.parametrize("trains", ["late", "upsampling"])
 def test_what_a_phase_trains(tiny: None, trains: str) -> None:
     model = network.build(2)
     loop._choose_trainable(model, replace(PHASES[0], trains=trains))
     trained = {variable.path.split("/")[0] for variable in model.trainable_variables}
     upsampling = {f"upsample_{stride}" for stride in STRIDES}
     if trains == "upsampling":
-        assert trained == upsampling
-    elif trains == "all":
-        assert {"stem", "stem_bn", "top_bn", "score_32"} | upsampling < trained
+        assert trained == upsampling | {"mix_32"}
     else:
-        heads = upsampling | {"enlarge_32", "enlarge_16"} | {f"score_{stride}" for stride in STRIDES}
+        heads = upsampling | {"enlarge_32", "enlarge_16", "shape_32"} | {f"score_{stride}" for stride in STRIDES}
         assert heads < trained and {"block3_expand", "top"} < trained
         assert not trained & {"stem", "block0_depthwise", "block2_project"}
         assert not any(name.endswith("_bn") for name in trained)
 
 
-def test_loss_is_the_weighted_cross_entropy_of_known_pixels() -> None:
+def test_loss_is_the_cross_entropy_of_every_known_pixel() -> None:
     rng = np.random.default_rng(0)
-    labels = np.full((4, 8, 8), IGNORE_LABEL, np.int32)
-    scores = rng.normal(size=(4, 8, 8, 3)).astype(np.float32)
-    weights = np.array([1, 2, 0.5], np.float32)
-    for photo, (row, column) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):  # the quarter each photo is judged on
-        labels[photo, row::2, column::2] = rng.integers(0, 3, (4, 4))
+    labels = rng.integers(0, 3, (4, 8, 8), dtype=np.int32)
     labels[0, :4] = IGNORE_LABEL
+    scores = rng.normal(size=(4, 8, 8, 3)).astype(np.float32)
     known = labels != IGNORE_LABEL
     chance = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
     entropy = -np.log(np.take_along_axis(chance, np.where(known, labels, 0)[..., None], -1))[..., 0]
-    weight = weights[labels[known]]
-    expected = (weight * entropy[known]).sum() / weight.sum()
-    assert float(loop._loss(weights, 2)(keras.ops.array(labels), keras.ops.array(scores))) == pytest.approx(
-        expected, 1e-4
-    )
+    found = float(loop.cross_entropy(keras.ops.array(labels), keras.ops.array(scores)))
+    assert found == pytest.approx(entropy[known].mean(), 1e-4)
 
 
 def test_loss_upsamples_score_maps() -> None:
     labels = np.ones((4, 64, 64), np.int32)
     scores = np.tile(np.array([0, 5], np.float32), (4, 2, 2, 1))
-    found = float(loop._loss(np.ones(2, np.float32), 2)(keras.ops.array(labels), keras.ops.array(scores)))
+    found = float(loop.cross_entropy(keras.ops.array(labels), keras.ops.array(scores)))
     assert found == pytest.approx(np.log(1 + np.exp(-5)), rel=1e-3)
 
 
 def test_loss_is_the_same_in_the_graph_of_a_network_of_open_size() -> None:
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(0, 2, (4, 32, 64), dtype=np.int32), rng.normal(size=(4, 4, 8, 2)).astype(np.float32)
-    loss = loop._loss(np.array([1, 3], np.float32), 2)
     shapes = [tensorflow.TensorSpec((None, 32, 64), "int32"), tensorflow.TensorSpec((None, None, None, 2))]
-    expected = float(loss(keras.ops.array(labels), keras.ops.array(scores)))
-    assert float(tensorflow.function(loss, input_signature=shapes)(labels, scores)) == pytest.approx(expected, rel=1e-4)
+    expected = float(loop.cross_entropy(keras.ops.array(labels), keras.ops.array(scores)))
+    graph = tensorflow.function(loop.cross_entropy, input_signature=shapes)
+    assert float(graph(labels, scores)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_later_network_starts_from_an_earlier_one_without_shape_channels(tiny: None) -> None:
+    earlier, later = network.build(2, 0), network.build(2, 3)
+    rng = np.random.default_rng(0)
+    for layer in earlier.layers:
+        layer.set_weights([rng.uniform(0.5, 1, weight.shape) for weight in layer.get_weights()])
+    load_earlier(later, earlier)
+    photo = rng.uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    before, after = earlier(photo, training=False), later(photo, training=False)
+    for stride in STRIDES:
+        np.testing.assert_allclose(after[f"scores_{stride}"], before[f"scores_{stride}"], rtol=1e-4)
+    np.testing.assert_array_equal(after["mixed_32"], after["scores_32"])
+    np.testing.assert_array_equal(later.get_layer("upsample_32").kernel, bilinear_kernel(32, 2, 3))  # begins anew
 
 
 def test_training_photos_are_checked_as_in_evaluation(data: Path) -> None:
@@ -312,6 +326,6 @@ def test_training_photos_are_checked_as_in_evaluation(data: Path) -> None:
 def test_recipes_fit_their_batches() -> None:
     for recipe in RECIPES.values():
         assert len(recipe.palette) == len(recipe.classes) == len(set(recipe.palette))
-        assert recipe.batch % 4 == 0  # quarters of a batch are judged on quarters of the pixels
+        assert set(recipe.pasted) < set(range(len(recipe.classes)))
         sizes = [recipe.validation_size, *(phase.crop for phase in recipe.phases)]
         assert all(side % 32 == 0 for size in sizes for side in size)
