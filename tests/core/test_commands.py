@@ -129,8 +129,8 @@ def test_evaluate_prints_one_json_object(ready: None, data: Path, capsys: Captur
     assert list(report) == ["model", "images", "results"]
     assert (report["model"], report["images"], len(report["results"])) == ("small", 2, 10)
     for row in report["results"]:
-            assert list(row)[:5] == ["stride", "upsampling", "miou", "pixel_accuracy", "boundary_f1"]
-            assert list(row)[5:] == ["trimap_8", "trimap_16", "iou"]
+        assert list(row)[:5] == ["stride", "upsampling", "miou", "pixel_accuracy", "boundary_f1"]
+        assert list(row)[5:] == ["trimap_8", "trimap_16", "iou"]
         assert 0 <= row["pixel_accuracy"] <= 100
         assert row["iou"]["class 0"] is not None and row["iou"]["class 1"] is None
 
