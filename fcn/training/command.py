@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from fcn.errors import DataError
 from fcn.model import zoo
+from fcn.training.packing import save_packed
 from fcn.training.recipes import RECIPES, Recipe
 
 UNUSUAL = 6  # percent of a model's own validation photos that the page may call unsuited
@@ -60,19 +60,8 @@ def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier:
 
 
 def save(model: Any, recipe: Recipe, out: Path) -> None:
-    """Write a model and a card that has no scores yet.
-
-    Kernels are rounded to half precision: deflated, the file is half as large, and it loads like any other.
-    """
-    for variable in model.variables:
-        if len(variable.shape) > 1:
-            variable.assign(np.asarray(variable).astype("float16").astype("float32"))
-    loose = out.with_suffix(".loose.keras")
-    model.save(loose)
-    with zipfile.ZipFile(loose) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
-        for entry in source.infolist():
-            target.writestr(entry.filename, source.read(entry), zipfile.ZIP_DEFLATED)
-    loose.unlink()
+    """Write a model, packed, and a card that has no scores yet."""
+    save_packed(model, out)
     described = ("title", "classes", "palette", "references", "notes")
     card = zoo.Card(
         name=out.stem,
