@@ -19,7 +19,7 @@ Sample = tuple[np.ndarray, np.ndarray]  # photo (H, W, 3) uint8 and labels (H, W
 #: Seeds of scenes: those trained on, and those kept for validation. Sample pictures on the page have lower seeds.
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
 #: Scenes are drawn once and kept: 60 ms each is more than the network takes for its step.
-SCENES = 1200
+SCENES = 600
 
 
 class SceneFolder:
