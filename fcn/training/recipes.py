@@ -101,10 +101,10 @@ RECIPES = {
         pasted=(6, 9, 10),  # sign, pedestrian, bicyclist
         start="an earlier model without shape channels, 51 epochs from ImageNet's weights (--start)",
         notes=(
-            "The earlier model, mIoU on every second validation photo: with class weights in the loss 60.9 at stride 32 "
-            "and 68.8 at stride 8; after six more epochs without them 62.3 and 71.7, the greatest single gain.",
-            "Kernels judged on a quarter of the pixels, another quarter on other photos: boundary F1 +2.9 at stride 32, "
-            "but by a fine grid in the kernel that speckles edges; smoothed by 0.7 pixels, +0.4 was left.",
+            "The earlier model, mIoU on every second validation photo: with class weights in the loss 60.9 at stride "
+            "32 and 68.8 at stride 8; after six more epochs without them 62.3 and 71.7, the greatest single gain.",
+            "Kernels judged on a quarter of the pixels, another quarter on other photos: boundary F1 +2.9 at stride "
+            "32, but by a fine grid in the kernel that speckles edges; smoothed by 0.7 pixels, +0.4 was left.",
             "Kernels that see class scores alone, trained on every pixel: smooth, and within 0.3 of bilinear. So the "
             "layer got shape channels to learn from, and is trained with the network, on every pixel.",
         ),
