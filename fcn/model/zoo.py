@@ -1,70 +1,35 @@
-"""The trained models: a file of weights each, and beside it a card that says what it is and how good it is."""
+"""The trained models: a file of weights each, beside it a card that says what it is and how good it is.
+
+A third file, NAME.page.json, may hold what the pages show with it: samples, failures, published figures.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fcn.errors import ModelError
+from fcn.model.cards import Card, Companion, ScoreRow, Validation, read_record
 
 if TYPE_CHECKING:
     import keras
 
+__all__ = ["Card", "Companion", "ScoreRow", "Validation"]  # for those who look for the records beside the files
+
 CONVERTED = ".litert.npz"  # after the model's name
-MODELS = Path(__file__).parents[2] / "assets" / "models"
-
-
-@dataclass(frozen=True)
-class Card:
-    """What is known of a model. Every figure that the pages show about a model comes from here.
-
-    Attributes:
-        name: Name on the command line and in links; the files are NAME.keras and NAME.json.
-        title: Name on the page.
-        classes: Class names in index order.
-        palette: An RGB colour a class, 0-255.
-        sha256: Hex digest of the model file.
-        parameters: Number of weights.
-        references: Data the weights have seen, with authors and year.
-        recipe: How it was trained: phases and settings, as plain values.
-        notes: What was tried, and what it gave.
-        validation: {"data", "images", "results"}, the results as `fcn.quality.evaluation.evaluate` returns them.
-        date: Day of training, YYYY-MM-DD.
-        converted: Hex digest of NAME.litert.npz, the model converted for LiteRT; "" if there is none. Training makes a
-            new card without it, so a conversion never outlives the model that it was made from.
-    """
-
-    name: str
-    title: str
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    sha256: str
-    parameters: int
-    references: tuple[str, ...]
-    recipe: dict[str, Any]
-    notes: tuple[str, ...]
-    validation: dict[str, Any]
-    date: str
-    converted: str = ""
-
-    def scores(self, stride: int, upsampling: str) -> dict[str, Any]:
-        """Return the validation scores of one stride and upsampling, percent 0-100.
-
-        Raises:
-            ModelError: The card holds no such row.
-        """
-        for row in self.validation["results"]:
-            if (row["stride"], row["upsampling"]) == (stride, upsampling):
-                return dict(row)
-        raise ModelError(f"The card of {self.name} has no scores for stride {stride}, {upsampling}. Measure it again.")
+PAGE = ".page.json"  # likewise
+#: Where the models lie: the project's assets/models, unless FCN_MODELS names another folder. They are no part of the
+#: installed package: a copy of it elsewhere needs FCN_MODELS.
+MODELS = Path(os.environ.get("FCN_MODELS") or Path(__file__).parents[2] / "assets" / "models")
 
 
 def names(folder: Path | None = None) -> list[str]:
     """Names of the models in a folder (default: MODELS); "street", which the page opens with, comes first."""
-    found = (path.stem for path in (folder or MODELS).glob("*.json"))
+    found = (path.stem for path in (folder or MODELS).glob("*.json") if not path.name.endswith(PAGE))
     return sorted(found, key=lambda name: (name != "street", name))
 
 
@@ -76,25 +41,47 @@ def read_card(name: str, folder: Path | None = None) -> Card:
         folder: Where cards and model files lie; default: MODELS.
 
     Raises:
-        ModelError: There is no such card, it is not JSON, or it lacks something.
+        ModelError: There is no such card, it is not JSON, or something in it is missing or of another type.
     """
+    folder = folder or MODELS
     installed = names(folder)
     if name not in installed:
-        raise ModelError(f"There is no model {name!r}. Choose one of: {', '.join(installed) or 'none is installed'}.")
-    path = (folder or MODELS) / f"{name}.json"
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        lists = {key: tuple(fields[key]) for key in ("classes", "references", "notes")}
-        palette = tuple((int(red), int(green), int(blue)) for red, green, blue in fields["palette"])
-        card = Card(**{**fields, **lists, "palette": palette})
-    except (ValueError, KeyError, TypeError) as error:
-        why = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise ModelError(f"The card {path.name} cannot be read: {why}. Restore it from the project.") from error
+        known = ", ".join(installed) or f"none is installed in {folder}. Set FCN_MODELS to the folder of the models"
+        raise ModelError(f"There is no model {name!r}. Choose one of: {known}.")
+    path = folder / f"{name}.json"
+    card = read_record(Card, _read_json(path), path.name)
     if len(card.palette) != len(card.classes):
         raise ModelError(
             f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give one a class."
         )
     return card
+
+
+def read_companion(name: str, folder: Path | None = None) -> Companion:
+    """Read what the pages show beside a card. A model without such a file has the samples of one with its classes.
+
+    Args:
+        name: A name of `names`.
+        folder: Where the cards lie; default: MODELS.
+
+    Raises:
+        ModelError: It is not JSON, or something in it is of another type.
+    """
+    folder = folder or MODELS
+    if (path := folder / f"{name}{PAGE}").is_file():
+        return read_record(Companion, _read_json(path), path.name)
+    classes = read_card(name, folder).classes
+    for other in names(folder):
+        if other != name and (folder / f"{other}{PAGE}").is_file() and read_card(other, folder).classes == classes:
+            return replace(read_companion(other, folder), failures=(), not_in_the_data="", published=None)
+    return Companion()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"The card {path.name} cannot be read: {error}. Mend it or restore it.") from error
 
 
 def write_card(card: Card, folder: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from fcn.errors import DataError
-from fcn.model import zoo
+from fcn.model import cards, zoo
 from fcn.training.packing import save_packed
 from fcn.training.recipes import RECIPES, Recipe
 
@@ -71,7 +71,7 @@ def save(model: Any, recipe: Recipe, out: Path) -> None:
         sha256=zoo.file_hash(out),
         parameters=model.count_params(),
         references=recipe.references,
-        recipe={key: value for key, value in asdict(recipe).items() if key not in described},
+        recipe=cast(cards.RecipeRecord, {key: value for key, value in asdict(recipe).items() if key not in described}),
         notes=recipe.notes,
         validation={"data": "not measured", "images": 0, "results": []},
         date=datetime.date.today().isoformat(),
@@ -79,7 +79,7 @@ def save(model: Any, recipe: Recipe, out: Path) -> None:
     zoo.write_card(card, out.parent)
 
 
-def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool = False) -> dict[str, Any]:
+def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool = False) -> cards.Validation:
     """All that a card tells of a model's quality, on its validation photos.
 
     Args:
@@ -102,7 +102,7 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
     segmenter = Segmenter(KerasEngine(model), card)
     samples = _validation(folder, len(card.classes), quick)
     scenes = _validation(None, len(card.classes), quick) if folder and card.recipe["scene_share"] else []
-    figures = {
+    figures: dict[str, Any] = {
         "data": "synthetic scenes of unseen seeds" if folder is None else f"{folder.name}, validation photos",
         "images": len(samples),
         "results": evaluate(segmenter, samples),
@@ -113,10 +113,10 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
     }
     if scenes:
         figures["scenes"] = evaluate(segmenter, scenes)
-    return figures
+    return cast(cards.Validation, figures)
 
 
-def suiting(segmenter: Segmenter, samples: Any) -> dict[str, float]:
+def suiting(segmenter: Segmenter, samples: Any) -> cards.Limits:
     """How sure the model is of photos like those it knows, and how much background they show.
 
     Returns:

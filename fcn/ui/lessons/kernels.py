@@ -177,8 +177,14 @@ def trained(model: str) -> None:
     )
 
 
+def score_kernel(model: str, stride: int) -> np.ndarray:
+    """The part of a trained kernel that looks at scores, (2 stride, 2 stride, C, C): shape channels start at zero."""
+    kernel = compute.segmenter(model).kernel(stride)
+    return kernel[..., : kernel.shape[2]]
+
+
 @st.cache_data(show_spinner="Comparing the kernels")
 def ranking(model: str, stride: int) -> list[explain.Change]:
     """The pairs of classes by how far training moved their kernels."""
-    after = compute.segmenter(model).kernel(stride)
+    after = score_kernel(model, stride)
     return explain.rank_changes(bilinear_kernel(stride, after.shape[-1]), after)

@@ -16,6 +16,7 @@ from fcn.photos.images import STRIDE_MULTIPLE, Pixels, network_input
 from fcn.pictures import render
 from fcn.ui import compute, figures
 from fcn.ui.controls import tiny
+from fcn.ui.lessons.kernels import score_kernel
 from fcn.ui.lessons.resize_loss import LONGEST, Subject
 
 #: Things that can be counted, in the order in which one is looked for.
@@ -225,7 +226,7 @@ def _highlighted(pixels: Pixels, mask: np.ndarray) -> Pixels:
 @st.cache_data(show_spinner=False)
 def moved_share(model: str, stride: int) -> float:
     """Length of the change of a kernel by training, as a share of its length at the start."""
-    after = compute.segmenter(model).kernel(stride)
+    after = score_kernel(model, stride)
     before = bilinear_kernel(stride, after.shape[-1])
     return float(np.linalg.norm(after - before) / np.linalg.norm(before))
 
@@ -233,6 +234,6 @@ def moved_share(model: str, stride: int) -> float:
 @st.cache_data(show_spinner=False)
 def class_weights(model: str) -> tuple[np.ndarray, np.ndarray]:
     """Sum of absolute weights from class (column) to class (row), at the start and trained, stride 32."""
-    after = compute.segmenter(model).kernel(STRIDES[0])
+    after = score_kernel(model, STRIDES[0])
     before = bilinear_kernel(STRIDES[0], after.shape[-1])
     return np.abs(before).sum((0, 1)), np.abs(after).sum((0, 1))

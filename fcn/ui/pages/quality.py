@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,21 +10,26 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from fcn.model import zoo
+from fcn.model.cards import Companion
 from fcn.model.network import STRIDES
 from fcn.pictures import render
-from fcn.ui import compute, figures, parts
+from fcn.ui import compute, figures, findings, parts
 from fcn.ui.classroom import share
 from fcn.ui.photo.samples import samples
 
-PUBLISHED = Path(__file__).parents[3] / "assets" / "published.json"
+#: The FCN paper's own upper bound, to draw beside the model's.
+PAPER = "Long, Shelhamer, Darrell 2015, appendix A: PASCAL VOC, 21 classes"
+PAPER_MIOU = {128: 50.9, 64: 73.3, 32: 86.1, 16: 92.8, 8: 96.4, 4: 98.5}
+ROW_TITLES = {"nearest": "Nearest", "mixed": "Bilinear on mixed scores"} | parts.UPSAMPLING_TITLES
+SCORES = {"miou": "mIoU", "boundary_f1": "Boundary F1", "pixel_accuracy": "Pixel accuracy",
+          "trimap_8": "mIoU within 8 pixels of an edge", "trimap_16": "Within 16 pixels"}  # fmt: skip
 
 
 def show() -> None:
     """Draw the page."""
     share.title("How good is it?")
     model = parts.model_switch()
-    card = compute.card(model)
-    published = read_published()
+    card, companion = compute.card(model), zoo.read_companion(model)
     st.markdown(verdict(card))
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -34,55 +37,53 @@ def show() -> None:
     with right:
         cost(card)
     class_bars(card)
-    upper_bound(card, published["upper_bound"])
-    beside(card, published[model])
-    failures(card)
+    upper_bound(card)
+    beside(card, companion)
+    failures(card, companion)
     training(card)
 
 
-@st.cache_data
-def read_published() -> dict[str, Any]:
-    """Figures of other networks, each with its source."""
-    return dict(json.loads(PUBLISHED.read_text(encoding="utf-8")))
-
-
 def verdict(card: zoo.Card) -> str:
-    """What training the upsampling bought at each stride, in a sentence of the card's own figures."""
-    gains = {
-        stride: (
-            card.scores(stride, "transposed")["boundary_f1"] - card.scores(stride, "bilinear")["boundary_f1"],
-            card.scores(stride, "transposed")["miou"] - card.scores(stride, "bilinear")["miou"],
+    """What training the upsampling bought at each stride, in sentences of the card's own figures."""
+    if not card.validation["results"]:
+        return (
+            f"**{card.title} has not been measured yet.** `fcn train` measures what it trains; "
+            "`fcn evaluate` measures any model on a folder of photos and masks."
         )
-        for stride in (32, 8)
-    }
-    coarse, fine = card.scores(32, "transposed"), card.scores(8, "bilinear")
-    return (
-        f"At x32, training the upsampling changes boundary F1 by **{gains[32][0]:+.1f}** points and mIoU by "
-        f"**{gains[32][1]:+.1f}**; at x8 by {gains[8][0]:+.1f} and {gains[8][1]:+.1f}. Finer score maps matter more: "
-        f"FCN-8s with plain bilinear upsampling reaches mIoU **{fine['miou']:.1f}**, "
-        f"FCN-32s with a trained one {coarse['miou']:.1f}."
-    )
+    gains = [words for stride in STRIDES if (words := findings.training_gain(card, stride))]
+    said = f"Training the upsampling: {'; '.join(gains)} points. " if gains else ""
+    return said + findings.compare_gains(card)
 
 
 def scoreboard(card: zoo.Card) -> None:
     """The table stride x upsampling."""
+    results = card.validation["results"]
+    if not results:
+        return
     st.markdown(f"**Scores on {card.validation['images']} photos that were not trained on**")
+    measured = {key: title for key, title in SCORES.items() if any(row.get(key) is not None for row in results)}
     rows = [
         {
             "Network": f"FCN-{row['stride']}s",
-            "Upsampling": parts.UPSAMPLING_TITLES[row["upsampling"]],
-            "mIoU": row["miou"],
-            "Boundary F1": row["boundary_f1"],
-            "Pixel accuracy": row["pixel_accuracy"],
+            "Upsampling": ROW_TITLES.get(row["upsampling"], row["upsampling"]),
+            **{title: row.get(key) for key, title in measured.items()},
         }
-        for row in card.validation["results"]
+        for row in results
     ]
     percent = st.column_config.NumberColumn(format="%.1f")
-    st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(("mIoU", "Boundary F1", "Pixel accuracy"), percent))
+    st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(measured.values(), percent))
     st.caption(
         f"Percent. Data: {card.validation['data']}. mIoU: overlap of prediction and truth, averaged over classes. "
         "Boundary F1: how many edge pixels lie within 0.75 % of the image diagonal of a true edge."
     )
+    for stride, kernel in card.validation.get("kernels", {}).items():
+        said = []
+        if (share_ := kernel.get("high_frequency_energy")) is not None:
+            said.append(f"{share_:.1f} % of its energy is in details finer than a cell can hold")
+        if (kept := kernel.get("gain_smoothed")) is not None:
+            said.append(f"smoothed, it gains {kept:+.1f} points")
+        if said:
+            st.caption(f"Trained kernel x{stride}: {'; '.join(said)}.")
 
 
 def cost(card: zoo.Card) -> None:
@@ -111,12 +112,18 @@ def measured_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
 
 def class_bars(card: zoo.Card) -> None:
     """IoU of each class, a bar a stride, transposed upsampling."""
-    st.markdown("**Class by class: thin things need fine cells**")
+    measured = {stride: row for stride in STRIDES if (row := card.find_scores(stride, "transposed"))}
+    if not measured:
+        return
+    gain = findings.greatest_class_gain(card)
+    st.markdown(f"**Class by class{f': {gain}' if gain else ''}**")
     figure, said = go.Figure(), []
-    for stride, shade in zip(STRIDES, ("#9ecae1", "#4292c6", "#084594"), strict=True):
-        iou = card.scores(stride, "transposed")["iou"]
-        said.append(f"FCN-{stride}s " + ", ".join(f"{name} {value:.0f}" for name, value in iou.items()))
-        figure.add_bar(x=list(iou), y=list(iou.values()), name=f"FCN-{stride}s", marker_color=shade)
+    shades = dict(zip(STRIDES, ("#9ecae1", "#4292c6", "#084594"), strict=True))
+    for stride, row in measured.items():
+        iou = row["iou"]
+        known = ", ".join(f"{name} {value:.0f}" for name, value in iou.items() if value is not None)
+        said.append(f"FCN-{stride}s {known}")
+        figure.add_bar(x=list(iou), y=list(iou.values()), name=f"FCN-{stride}s", marker_color=shades[stride])
     figure.update_layout(
         height=320,
         margin={"l": 0, "r": 0, "t": 10, "b": 0},
@@ -128,27 +135,30 @@ def class_bars(card: zoo.Card) -> None:
     figures.draw(figure, "quality_classes", "IoU of each class, a bar for each network: " + "; ".join(said))
 
 
-def upper_bound(card: zoo.Card, paper: dict[str, Any]) -> None:
+def upper_bound(card: zoo.Card) -> None:
     """Ground truth shrunk and enlarged: what cells of a size cost, without any network."""
-    st.markdown("**Even the truth suffers when it is shrunk and enlarged**")
+    rows = card.validation.get("upper_bound")
+    if not rows:
+        return
+    st.markdown("**What shrinking and enlarging costs the truth itself**")
     figure = go.Figure()
-    rows = card.validation["upper_bound"]
     factors = [row["factor"] for row in rows]
+    curves = {"bilinear": [row["bilinear"] for row in rows], "nearest": [row["nearest"] for row in rows]}
     for way, colour in (("bilinear", "#0072b2"), ("nearest", "#56b4e9")):
         figure.add_scatter(
-            x=factors, y=[row[way] for row in rows], name=f"Ground truth, {way}", mode="lines+markers",
+            x=factors, y=curves[way], name=f"Ground truth, {way}", mode="lines+markers",
             line={"color": colour, "width": 3}, marker={"symbol": "circle" if way == "bilinear" else "square"},
         )  # fmt: skip
     figure.add_scatter(
-        x=[row["factor"] for row in paper["rows"]], y=[row["miou"] for row in paper["rows"]],
-        name="FCN paper (VOC)", mode="lines+markers", line={"color": "#999999", "dash": "dot"},
-        marker={"symbol": "x"},
+        x=list(PAPER_MIOU), y=list(PAPER_MIOU.values()), name="FCN paper (VOC)", mode="lines+markers",
+        line={"color": "#999999", "dash": "dot"}, marker={"symbol": "x"},
     )  # fmt: skip
     ways = (("bilinear", "#e69f00", "circle-open", 20), ("transposed", "#d55e00", "diamond", 10))  # both are seen
     for way, colour, symbol, size in ways:
+        points = {stride: row["miou"] for stride in STRIDES if (row := card.find_scores(stride, way))}
         figure.add_scatter(
-            x=list(STRIDES), y=[card.scores(stride, way)["miou"] for stride in STRIDES],
-            name=f"This model, {parts.UPSAMPLING_TITLES[way].lower()}", mode="markers",
+            x=list(points), y=list(points.values()),
+            name=f"This model, {ROW_TITLES[way].lower()}", mode="markers",
             marker={"color": colour, "symbol": symbol, "size": size, "line_width": 3 if way == "bilinear" else 0},
         )  # fmt: skip
     ticks = [2, 4, 8, 16, 32, 64, 128]
@@ -161,40 +171,45 @@ def upper_bound(card: zoo.Card, paper: dict[str, Any]) -> None:
         dragmode=False,
     )
     last = rows[-1]
-    said = f"At x{last['factor']} the truth keeps mIoU {last['bilinear']:.0f} bilinear, {last['nearest']:.0f} nearest"
+    keeps = [f"{last[way]:.0f} {way}" for way in ("bilinear", "nearest") if last[way] is not None]
+    said = f"At x{last['factor']} the truth keeps mIoU {', '.join(keeps)}"
     figures.draw(figure, "quality_bound", f"mIoU by factor. {said}")
     st.caption(
         "Curves: the truth, shrunk by a factor and enlarged again. Points: this model, which may lie above its curve: "
         "a cell of the shrunk truth holds shares of classes, a trained score may also hint where an edge lies. "
-        f"Paper: {paper['source']}."
+        f"Paper: {PAPER}."
     )
 
 
-def beside(card: zoo.Card, published: dict[str, Any]) -> None:
+def beside(card: zoo.Card, companion: Companion) -> None:
     """Published figures, and what they can be compared with."""
+    published = companion.published
+    if published is None:
+        return
     st.markdown("**Beside published networks**")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"Network": row["network"], "Backbone": row["backbone"], "mIoU": row["miou"],
-         "Million parameters": row["parameters"], "SelectedPhoto": row["source"]}
+         "Million parameters": row["parameters"], "Source": row["source"]}
         for row in published["rows"]
     ]  # fmt: skip
     rows += [
-        {"Network": f"This model, FCN-{stride}s", "Backbone": "EfficientNet-Lite0",
-         "mIoU": card.scores(stride, "transposed")["miou"], "Million parameters": card.parameters / 1e6,
-         "SelectedPhoto": "the table above"}
-        for stride in STRIDES
+        {"Network": f"This model, FCN-{stride}s", "Backbone": "EfficientNet-Lite0", "mIoU": row["miou"],
+         "Million parameters": card.parameters / 1e6, "Source": "the table above"}
+        for stride in STRIDES if (row := card.find_scores(stride, "transposed"))
     ]  # fmt: skip
     number = st.column_config.NumberColumn(format="%.1f")
     st.dataframe(rows, hide_index=True, column_config={"mIoU": number, "Million parameters": number})
     st.caption(published["comparable"])
 
 
-def failures(card: zoo.Card) -> None:
+def failures(card: zoo.Card, companion: Companion) -> None:
     """Where it fails, on free samples, and what the data never showed."""
-    st.markdown("**Where it fails**")
-    told = json.loads((PUBLISHED.parent / "failures.json").read_text(encoding="utf-8"))[card.name]
     gallery = samples(card.name)
-    for column, entry in zip(st.columns(len(told["samples"])), told["samples"], strict=True):
+    told = [entry for entry in companion.failures if entry["sample"] in gallery]
+    if not told and not companion.not_in_the_data:
+        return
+    st.markdown("**Where it fails**")
+    for column, entry in zip(st.columns(max(1, len(told))), told, strict=False):
         photo, _ = gallery[entry["sample"]].read()
         scores = compute.scores(card.name, photo.sha256, 480, photo.pixels)
         found = compute.segmentation(card.name, photo.sha256, 480, 32, "transposed", scores)
@@ -203,7 +218,8 @@ def failures(card: zoo.Card) -> None:
         with column:
             st.image(render.jpeg(picture), width="stretch", alt=entry["why"])
             st.caption(entry["why"])
-    st.markdown("What the data does not contain: " + told["not_in_the_data"])
+    if companion.not_in_the_data:
+        st.markdown(f"What the data does not contain: {companion.not_in_the_data}")
 
 
 def training(card: zoo.Card) -> None:

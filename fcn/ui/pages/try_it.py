@@ -17,7 +17,7 @@ from fcn.model.segmenter import Scores, Segmentation
 from fcn.photos.images import decode
 from fcn.pictures import export, render
 from fcn.pictures.export import Export
-from fcn.ui import compute, logs, parts
+from fcn.ui import compute, findings, logs, parts
 from fcn.ui.classroom import flags, share
 from fcn.ui.controls import choice_control
 from fcn.ui.parts import UPSAMPLING_TITLES
@@ -214,14 +214,8 @@ def show_difference() -> None:
 
 
 def lesson(card: zoo.Card) -> str:
-    """What the upsampling matters at each stride, in this model's own figures."""
-    fine, coarse, trained = card.scores(8, "bilinear"), card.scores(32, "bilinear"), card.scores(32, "transposed")
-    return (
-        f"**Finer cells matter more than the kind of upsampling.** Bilinear is good enough at x8 and poor at x32: "
-        f"edges (boundary F1) {fine['boundary_f1']:.1f} against {coarse['boundary_f1']:.1f}, overlap (mIoU) "
-        f"{fine['miou']:.1f} against {coarse['miou']:.1f}. The trained transposed convolution brings x32 to "
-        f"{trained['boundary_f1']:.1f} and {trained['miou']:.1f}. Mean of {card.validation['images']} photos, percent."
-    )
+    """What the upsampling matters at each stride, in this model's own figures; empty if they were not measured."""
+    return findings.compare_gains(card)
 
 
 def suits(card: zoo.Card, scores: Scores) -> None:

@@ -1,4 +1,4 @@
-"""Free sample pictures: photos of people and animals from assets/, and synthetic street scenes with ground truth."""
+"""Free sample pictures of each model: photos with their credits, or synthetic street scenes with ground truth."""
 
 from __future__ import annotations
 
@@ -12,22 +12,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fcn.model import cards, zoo
 from fcn.photos.images import Labels, Photo, decode
 from fcn.pictures import render
-from fcn.scenes.scene import render_scene
+from fcn.scenes.scene import Street, render_scene
 
-PHOTOS = Path(__file__).parents[3] / "assets" / "samples" / "people_animals"
 THUMBNAIL = (124, 93)  # pixels, width and height: as large as it is shown, so that Streamlit sends it as it is
-
-#: Seeds of the street scenes in the gallery, chosen by eye. Training draws its scenes from seeds above a million.
-SCENES = {
-    24: ("Sunny street", "A sunny street with a traffic light, two bicyclists and a red car"),
-    26: ("Wet evening", "A wet street at dusk, lamps and tail lights reflected, two cars at a crossing"),
-    30: ("Clear morning", "A clear street with blue direction boards, white fences and people crossing"),
-    19: ("Rain", "A rainy street with two bicyclists in front and a yellow van"),
-    3: ("Dusk", "A street under a pink sky with lit windows and a bicyclist seen from behind"),
-    17: ("Zebra crossing", "An overcast street with two bicyclists and a blue car at a zebra crossing"),
-}
+STREET = tuple(kind.name.lower() for kind in Street)  # the classes of the scenes
+#: What a model without samples shows until a photo is uploaded.
+STAND_IN = cards.Scene(seed=24, title="Test picture", alt="A drawn street: this model has no sample photos of its own")
 
 
 @dataclass(frozen=True)
@@ -50,47 +43,60 @@ class Sample:
 
 
 def samples(model: str) -> dict[str, Sample]:
-    """The gallery of a model, by name, in the order shown."""
-    found = _scenes() if model == "street" else _photos()
-    return {sample.name: sample for sample in found}
-
-
-def _scenes() -> list[Sample]:
-    credit = "Synthetic, drawn by this project"
-    return [Sample(f"scene-{seed}", title, alt, credit, partial(_scene, seed)) for seed, (title, alt) in SCENES.items()]
+    """The gallery of a model, by name, in the order shown; never empty."""
+    return _gallery(zoo.MODELS, model)
 
 
 @cache
-def _scene(seed: int) -> tuple[Photo, Labels | None]:
+def _gallery(folder: Path, model: str) -> dict[str, Sample]:
+    companion = zoo.read_companion(model, folder)
+    is_street = zoo.read_card(model, folder).classes == STREET
+    found = [_scene_sample(scene, is_street) for scene in companion.scenes]
+    found += _photo_samples(folder / companion.photos) if companion.photos else []
+    return {sample.name: sample for sample in found or [_scene_sample(STAND_IN, False)]}
+
+
+def _scene_sample(scene: cards.Scene, has_truth: bool) -> Sample:
+    credit = "Synthetic, drawn by this project"
+    read = partial(_scene, scene["seed"], has_truth)
+    return Sample(f"scene-{scene['seed']}", scene["title"], scene["alt"], credit, read)
+
+
+@cache
+def _scene(seed: int, has_truth: bool) -> tuple[Photo, Labels | None]:
     scene = render_scene(seed)
     digest = hashlib.sha256(scene.photo.tobytes()).hexdigest()
-    return Photo(scene.photo, (scene.labels.shape[0], scene.labels.shape[1]), digest, ()), scene.labels
+    photo = Photo(scene.photo, (scene.labels.shape[0], scene.labels.shape[1]), digest, ())
+    return photo, scene.labels if has_truth else None
 
 
-@cache
-def _photos() -> list[Sample]:
-    credits = json.loads((PHOTOS / "CREDITS.json").read_text(encoding="utf-8"))
+def _photo_samples(folder: Path) -> list[Sample]:
+    credits = json.loads((folder / "CREDITS.json").read_text(encoding="utf-8"))
     return [
         Sample(
             Path(entry["file"]).stem,
             entry["title"],
             entry["alt"],
             f"{entry['author']}, {entry['licence']}",
-            partial(_photo, entry["file"]),
+            partial(_photo, folder / entry["file"]),
         )
         for entry in credits
     ]
 
 
 @cache
-def _photo(file: str) -> tuple[Photo, Labels | None]:
-    return decode((PHOTOS / file).read_bytes(), file), None
+def _photo(path: Path) -> tuple[Photo, Labels | None]:
+    return decode(path.read_bytes(), path.name), None
+
+
+def thumbnail(model: str, name: str) -> bytes:
+    """A small picture of a sample, as `cut` makes it."""
+    return _thumbnail(zoo.MODELS, model, name)
 
 
 @cache
-def thumbnail(model: str, name: str) -> bytes:
-    """A small picture of a sample, as `cut` makes it."""
-    photo, _ = samples(model)[name].read()
+def _thumbnail(folder: Path, model: str, name: str) -> bytes:
+    photo, _ = _gallery(folder, model)[name].read()
     return cut(photo.pixels)
 
 

@@ -1,0 +1,61 @@
+"""Sentences that draw a conclusion from a model's card, computed from the figures that stand in them."""
+
+from __future__ import annotations
+
+from fcn.model.cards import Card
+
+SAME = 0.5  # points of mIoU below which two gains count as equal
+
+
+def compare_gains(card: Card) -> str:
+    """Say which brings more at stride 32, finer cells or training the upsampling; empty if that was not measured."""
+    coarse, trained, fine = (card.find_scores(*row) for row in ((32, "bilinear"), (32, "transposed"), (8, "bilinear")))
+    if coarse is None or trained is None or fine is None:
+        return ""
+    start, after_training, after_cells = coarse["miou"], trained["miou"], fine["miou"]
+    if start is None or after_training is None or after_cells is None:
+        return ""
+    by_training, by_cells = after_training - start, after_cells - start
+    if abs(by_cells - by_training) < SAME:
+        headline = "Finer cells and training the upsampling bring about as much."
+    elif by_cells > by_training:
+        headline = "Finer cells bring more than training the upsampling."
+    else:
+        headline = "Training the upsampling brings more than finer cells."
+    return (
+        f"**{headline}** Bilinear at x32 has an overlap (mIoU) of {start:.1f}. The trained transposed convolution "
+        f"changes it by {by_training:+.1f}, to {after_training:.1f}; cells of x8 with plain bilinear upsampling by "
+        f"{by_cells:+.1f}, to {after_cells:.1f}. Mean over classes, {card.validation['images']} photos, percent."
+    )
+
+
+def training_gain(card: Card, stride: int) -> str:
+    """What training the upsampling changes at a stride, as part of a sentence; empty if it was not measured."""
+    plain, trained = card.find_scores(stride, "bilinear"), card.find_scores(stride, "transposed")
+    if plain is None or trained is None:
+        return ""
+    changes = [
+        f"{name} by **{after - before:+.1f}**"
+        for name, before, after in (
+            ("boundary F1", plain["boundary_f1"], trained["boundary_f1"]),
+            ("mIoU", plain["miou"], trained["miou"]),
+        )
+        if before is not None and after is not None
+    ]
+    return f"at x{stride} it changes " + " and ".join(changes) if changes else ""
+
+
+def greatest_class_gain(card: Card) -> str:
+    """Which class finer cells help most; empty if that was not measured."""
+    coarse, fine = card.find_scores(32, "transposed"), card.find_scores(8, "transposed")
+    if coarse is None or fine is None:
+        return ""
+    gains = {
+        name: after - before
+        for name, before in coarse["iou"].items()
+        if before is not None and (after := fine["iou"].get(name)) is not None
+    }
+    best = max(gains, key=lambda name: gains[name], default=None)
+    if best is None or gains[best] <= 0:
+        return ""
+    return f"finer cells help {best} most, {gains[best]:+.0f} points from x32 to x8"
