@@ -40,14 +40,36 @@ class Limits(TypedDict):
     background: float
 
 
-class KernelFigures(TypedDict, total=False):
-    """How smooth a trained kernel is.
+class Gain(TypedDict):
+    """Points by which transposed is ahead of bilinear."""
 
-    "high_frequency_energy" is in percent; "gain_smoothed" is what is left of its gain when it is smoothed, in points.
-    """
+    miou: float | None
+    boundary_f1: float | None
 
-    high_frequency_energy: float | None
-    gain_smoothed: float | None
+
+class KernelRow(TypedDict):
+    """How smooth a trained kernel is; see `fcn.quality.comparison.inspect_kernels`."""
+
+    stride: int
+    high_frequency: float  # percent of its energy
+    gain: Gain
+    gain_smoothed: Gain
+
+
+class Interval(TypedDict):
+    """Points by which transposed is ahead, with the bounds of a 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Comparison(TypedDict):
+    """The fair comparison at stride 32; see `fcn.quality.comparison.compare`."""
+
+    images: int
+    scores: dict[str, dict[str, float | None]]  # upsampling -> measure -> percent
+    gains: dict[str, dict[str, Interval | None]]  # rival, or "best" -> measure -> points
 
 
 class Validation(TypedDict):
@@ -59,8 +81,8 @@ class Validation(TypedDict):
     upper_bound: NotRequired[list[UpperBoundRow]]
     suits: NotRequired[Limits]
     scenes: NotRequired[list[ScoreRow]]  # on synthetic street scenes of unseen seeds
-    kernels: NotRequired[dict[str, KernelFigures]]  # by stride
-    compare: NotRequired[Any]  # paired bootstrap intervals between upsamplings
+    kernels: NotRequired[list[KernelRow]]
+    compare: NotRequired[Comparison]
 
 
 class PhaseRecord(TypedDict, total=False):

@@ -59,3 +59,21 @@ def greatest_class_gain(card: Card) -> str:
     if best is None or gains[best] <= 0:
         return ""
     return f"finer cells help {best} most, {gains[best]:+.0f} points from x32 to x8"
+
+
+def fair_comparison(card: Card) -> str:
+    """Whether the trained kernel of stride 32 is worth it, and whether it is smooth; empty if not measured."""
+    said = []
+    comparison = card.validation.get("compare")
+    gain = comparison["gains"].get("best", {}).get("miou") if comparison else None
+    if gain is not None:
+        verdict = "is ahead of" if gain["low"] > 0 else "is behind" if gain["high"] < 0 else "cannot be told from"
+        said.append(
+            f"At x32 the transposed convolution {verdict} the best upsampling without a kernel of its own: "
+            f"{gain['mean']:+.1f} points of mIoU (95 % interval {gain['low']:+.1f} to {gain['high']:+.1f})."
+        )
+    for row in card.validation.get("kernels", []):
+        before, after = row["gain"]["miou"], row["gain_smoothed"]["miou"]
+        if row["stride"] == 32 and before is not None and after is not None:
+            said.append(f"Its gain over bilinear is {before:+.1f}, and with a smoothed kernel {after:+.1f}.")
+    return " ".join(said)

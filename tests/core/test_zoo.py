@@ -11,6 +11,7 @@ import pytest
 
 from fcn.errors import ModelError
 from fcn.model import zoo
+from fcn.model.cards import Gain
 from fcn.model.network import STRIDES
 
 
@@ -26,6 +27,9 @@ def spoil(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     fields = json.loads(path.read_text())
     change(fields)
     path.write_text(json.dumps(fields))
+
+
+GAIN: Gain = {"miou": 0.5, "boundary_f1": None}
 
 
 def results(card: dict[str, Any]) -> list[dict[str, Any]]:
@@ -48,8 +52,12 @@ def test_a_card_that_is_written_reads_the_same(card: zoo.Card, tmp_path: Path) -
         "data": "none",
         "images": 1,
         "results": [row(32, "bilinear") | {"trimap_8": 40.5, "trimap_16": None}, row(32, "mixed")],
-        "kernels": {"32": {"high_frequency_energy": 0.5, "gain_smoothed": 0.4}},
-        "compare": [{"upsampling": "nearest", "miou": [0.1, 0.5]}],
+        "kernels": [{"stride": 32, "high_frequency": 0.5, "gain": GAIN, "gain_smoothed": GAIN}],
+        "compare": {
+            "images": 1,
+            "scores": {"mixed": {"miou": None}},
+            "gains": {"best": {"miou": {"mean": 0.5, "low": 0.1, "high": 0.9}, "trimap_8": None}},
+        },
     }
     rich = replace(card, title="Straße", recipe={"batch": 8, "phases": [{"rate": 1}]}, validation=validation)
     zoo.write_card(rich, tmp_path)

@@ -76,14 +76,8 @@ def scoreboard(card: zoo.Card) -> None:
         f"Percent. Data: {card.validation['data']}. mIoU: overlap of prediction and truth, averaged over classes. "
         "Boundary F1: how many edge pixels lie within 0.75 % of the image diagonal of a true edge."
     )
-    for stride, kernel in card.validation.get("kernels", {}).items():
-        said = []
-        if (share_ := kernel.get("high_frequency_energy")) is not None:
-            said.append(f"{share_:.1f} % of its energy is in details finer than a cell can hold")
-        if (kept := kernel.get("gain_smoothed")) is not None:
-            said.append(f"smoothed, it gains {kept:+.1f} points")
-        if said:
-            st.caption(f"Trained kernel x{stride}: {'; '.join(said)}.")
+    if words := findings.fair_comparison(card):
+        st.caption(words)
 
 
 def cost(card: zoo.Card) -> None:
