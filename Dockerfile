@@ -1,10 +1,10 @@
 # The hosted server: docker build -t fcn . && docker run -p 8501:8501 --read-only --tmpfs /tmp fcn
 FROM python:3.12-slim
 
-# What changes least comes first: packages, then models, then code.
+# What changes least comes first: packages (exact versions with hashes), then models, then code.
 WORKDIR /srv/fcn
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore -r requirements.txt
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore -r requirements.lock
 COPY assets assets
 COPY .streamlit .streamlit
 COPY app.py ./

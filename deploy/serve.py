@@ -19,11 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import net_util
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # `streamlit run` adds deploy/ alone
 
+from fcn.internals import ask_nobody_for_own_address  # noqa: E402
 from fcn.photos.files import MAX_BYTES  # noqa: E402
 
 try:
@@ -38,10 +38,7 @@ if st.get_option("server.maxUploadSize") * 1024**2 > 2 * MAX_BYTES:
 if resource:  # four files a visitor; many systems allow 1024 unless asked
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
-# For every WebSocket from another origin Streamlit would ask a server outside for this one's address, and all visitors
-# would wait for the answer, up to 2 s.
-net_util.get_external_ip = lambda: None
-
+ask_nobody_for_own_address()
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

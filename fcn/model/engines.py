@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from fcn import internals
 from fcn.errors import ModelError
 from fcn.machine import processors
 from fcn.model import zoo
@@ -150,12 +151,11 @@ def convert(model: keras.Model) -> bytes:
         ModelError: The converted model scores differently.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     signature = [tf.TensorSpec((1, None, None, 3), tf.float32)]
     network = scoring(model)
     traced = tf.function(lambda photo: network(photo, training=False), input_signature=signature)
-    frozen = convert_variables_to_constants_v2(traced.get_concrete_function())  # else the file holds no weights
+    frozen = internals.freeze(traced.get_concrete_function())
     graph = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
     reference = KerasEngine(model)
     weights = {f"kernel_{stride}": kernel for stride, kernel in reference.kernels.items()}

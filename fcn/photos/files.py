@@ -10,10 +10,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from PIL import Image, ImageFile
+from PIL import ImageFile
 from PIL.Image import DecompressionBombError
 
 from fcn.errors import FcnError
+from fcn.internals import pillow_plugin
 
 try:
     from pillow_heif import register_heif_opener
@@ -105,9 +106,8 @@ class _File(io.BytesIO):
 
 def _plugin_open(data: bytes, formats: Sequence[str]) -> ImageFile.ImageFile:
     """Do what Image.open does, less its size check: that warns or fails by global settings, and cannot say the size."""
-    Image.init()
     for name in formats:
-        factory, accept = Image.OPEN.get(name, (None, None))
+        factory, accept = pillow_plugin(name)
         if factory is not None and (accept is None or accept(data[:16])):
             image = factory(_File(data), "")
             tags = getattr(image, "tag_v2", {})

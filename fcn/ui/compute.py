@@ -15,13 +15,13 @@ from typing import TypeVar
 import numpy as np
 import streamlit as st
 from PIL import Image
-from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 from threadpoolctl import threadpool_limits
 
 from fcn.compute.keras_process import Reference
 from fcn.compute.workers import Workers
 from fcn.errors import ModelError
+from fcn.internals import keep_uploads_in_memory
 from fcn.machine import processors
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
@@ -35,8 +35,7 @@ _mine = threading.local()  # .held: whether this thread has a turn
 STORE = 64 * 1024**2  # bytes of results
 LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
 
-# Starlette writes uploads of more than 1 MB to a temporary file; photos must stay in memory.
-MultiPartParser.spool_max_size = MAX_BYTES + 1024**2
+keep_uploads_in_memory(MAX_BYTES + 1024**2)
 
 
 class Encoded(bytes):

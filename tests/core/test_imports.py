@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 ORDER = (
     "errors",
     "machine",
+    "internals",
     "scenes",
     "photos",
     "model",

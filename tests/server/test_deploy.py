@@ -68,11 +68,11 @@ def test_image_holds_what_runs_and_nothing_else(image: Path) -> None:
         "app.py",
         "deploy/serve.py",
         ".streamlit/config.toml",
-        "requirements.txt",
+        "requirements.lock",
         "fcn/training/scenes.py",
     } <= names
     tops = {name.partition("/")[0] for name in names}
-    assert tops == {"app.py", "assets", "deploy", "fcn", ".streamlit", "requirements.txt"}
+    assert tops == {"app.py", "assets", "deploy", "fcn", ".streamlit", "requirements.lock"}
     assert "fcn/training/loop.py" not in names and not any("__pycache__" in name for name in names)
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from fcn import internals
+
 NAME = re.compile(r"[a-z0-9_-]{1,40}")  # of a control; anything else in a link is ignored
-PRESENTER = """
-:root { font-size: 21px !important; }
-header[data-testid="stHeader"], .st-key-samples, .st-key-inputs, .st-key-actions { display: none !important; }
-[data-testid="stMainBlockContainer"] { padding: 1rem 1.5rem; }
+PRESENTER = f"""
+:root {{ font-size: 21px !important; }}
+{internals.HEADER}, .st-key-samples, .st-key-inputs, .st-key-actions {{ display: none !important; }}
+{internals.MAIN_BLOCK} {{ padding: 1rem 1.5rem; }}
 """
 
 

@@ -1,0 +1,57 @@
+"""What this project uses of the insides of other libraries: each may change in any release, so each has a test.
+
+The tests are in tests/core/test_internals.py. Whoever raises a bound in requirements.txt runs them first.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from PIL import Image
+
+# Streamlit has no option that hides its header or narrows the margins for one visitor alone: these are the test ids of
+# the two in its page.
+HEADER = '[data-testid="stHeader"]'
+MAIN_BLOCK = '[data-testid="stMainBlockContainer"]'
+
+
+def pillow_plugin(name: str) -> tuple[Callable[..., Any] | None, Callable[[bytes], Any] | None]:
+    """Return what opens files of a format, and what knows them by their first bytes; None twice for no such format.
+
+    Pillow's registry. `Image.open` offers no way to read a header without its size check, which warns or fails by
+    global settings, and tries formats that nobody asked for.
+    """
+    Image.init()
+    return Image.OPEN.get(name, (None, None))
+
+
+def keep_uploads_in_memory(limit: int) -> None:
+    """Let Starlette keep an upload of up to `limit` bytes in memory.
+
+    It writes more than 1 MB to a temporary file, and has no setting that Streamlit would hand through. Photos of
+    visitors must not reach a disk.
+    """
+    from starlette.formparsers import MultiPartParser
+
+    MultiPartParser.spool_max_size = limit
+
+
+def ask_nobody_for_own_address() -> None:
+    """Keep Streamlit from asking a server outside for this one's address.
+
+    It does so for every WebSocket from another origin, and all visitors would wait for the answer, up to 2 s. The
+    module is loaded by name because only fcn/ui may depend on Streamlit; only a server calls this.
+    """
+    importlib.import_module("streamlit.net_util").get_external_ip = lambda: None  # type: ignore[attr-defined]
+
+
+def freeze(function: Any) -> Any:
+    """Turn the variables of a TensorFlow function into constants.
+
+    The public converter keeps them beside the graph when it is handed a function, and then the file has no weights.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    return convert_variables_to_constants_v2(function)
