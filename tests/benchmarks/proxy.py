@@ -329,7 +329,7 @@ async def comes_back(table: Table, url: str) -> None:
 
 async def death_in_browser(table: Table, url: str, pair: list[Replica]) -> None:
     """The same in a real browser, where nobody touches the page; then an upload, for which the token must still do."""
-    from playwright.async_api import async_playwright, expect
+    from playwright.async_api import FilePayload, async_playwright, expect
 
     path = next(filter(None, map(shutil.which, BROWSER)), None)
     if path is None:
@@ -357,7 +357,7 @@ async def death_in_browser(table: Table, url: str, pair: list[Replica]) -> None:
         table.add("in a browser, untouched: connected again", f"{seconds:.1f} s", f"< {BACK} s", seconds < BACK)
         table.add("same pictures and link as before", "yes" if same else "NO", "yes", same)
         own = photo(7, 320, 240)
-        file = {"name": "own.jpg", "mimeType": "image/jpeg", "buffer": own}
+        file: FilePayload = {"name": "own.jpg", "mimeType": "image/jpeg", "buffer": own}
         await page.locator(".st-key-upload input[type=file]").set_input_files([file])
         wanted = re.compile(f"{hashlib.sha256(own).hexdigest()}.*bilinear.*16")
         with suppress(AssertionError):

@@ -76,7 +76,7 @@ notes: list[str] = []  # printed below the table
 class Rounds(NamedTuple):
     """How much is measured: rounds of each group, seconds to get as many quiet ones, seconds of a turn (0: one run)."""
 
-    count: int
+    rounds: int
     patience: float
     turn: float = TURN
 
@@ -206,11 +206,16 @@ def ours(engine: str, segmenter: Segmenter, pixels: Pixels) -> Job:
         scored = time.perf_counter() - start
         times = {ours_row(engine): scores.milliseconds / 1000}
         for stride in STRIDES:
-            upsampled = seconds(lambda stride=stride: segmenter.upsample(scores, stride))
+            upsampled = seconds(partial(segmenter.upsample, scores, stride))
             times[ours_row(engine, stride)] = scored + upsampled
         return times
 
     return job
+
+
+def timed(row: str, run: Callable[[], Any]) -> dict[str, float]:
+    """Seconds of one run, as a row."""
+    return {row: seconds(run)}
 
 
 def ours_row(engine: str, stride: int | None = None) -> str:
@@ -244,7 +249,7 @@ def rivals(name: str, ways: dict[str, Labeller], pixels: Pixels) -> dict[str, Jo
         if labels().shape != pixels.shape[:2]:  # this run traces or compiles it, too
             raise SystemExit(f"{name} gave {labels().shape} labels for {pixels.shape[:2]} pixels.")
         row = f"{name}, {way}"
-        jobs[row] = lambda row=row, labels=labels: {row: seconds(labels)}
+        jobs[row] = partial(timed, row, labels)
     return jobs
 
 
@@ -453,9 +458,9 @@ def measure(jobs: dict[str, Job], rounds: Rounds, name: str) -> Times:
     end = time.perf_counter() + rounds.patience
     one_round(jobs, end, rounds.turn)  # warms up
     run: list[tuple[float, dict[str, float]]] = []
-    while len(run) < rounds.count or (time.perf_counter() < end and quiet(run) < rounds.count):
+    while len(run) < rounds.rounds or (time.perf_counter() < end and quiet(run) < rounds.rounds):
         run.append(one_round(jobs, end, rounds.turn))
-    taken = sorted(run, key=lambda round_: round_[0])[: rounds.count]
+    taken = sorted(run, key=lambda round_: round_[0])[: rounds.rounds]
     share = max(share for share, _ in taken)
     notes.append(
         f"{name}: {len(taken)} of {len(run)} rounds; other processes took up to {share:.0%} of the machine in them"

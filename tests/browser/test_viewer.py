@@ -54,7 +54,7 @@ def pointed(browser: Browser, server: str) -> Iterator[Page]:
         yield opened(page)
 
 
-def middles(stride: int) -> tuple[np.ndarray, np.ndarray]:
+def middles(stride: int) -> tuple[np.ndarray, ...]:
     """Rows and columns of pixels in the middle of the cells; the last cells are cut at the edge of the photo."""
     rows, columns = (np.arange(0, side, stride) for side in (HEIGHT, WIDTH))
     return np.ix_(np.minimum(rows + stride // 2, HEIGHT - 4), np.minimum(columns + stride // 2, WIDTH - 4))

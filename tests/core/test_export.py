@@ -34,7 +34,7 @@ def test_labels_are_class_indices_at_the_photos_size(export: Export) -> None:
     picture = image(export, "labels.png")
     expected = labels_to_own_size(export.by_upsampling["transposed"], (150, 201))
     np.testing.assert_array_equal(np.asarray(picture), expected)
-    palette = np.reshape(picture.getpalette(), (-1, 3))[: len(export.card.palette)]
+    palette = np.reshape(picture.getpalette() or [], (-1, 3))[: len(export.card.palette)]
     np.testing.assert_array_equal(palette, export.card.palette)
 
 

@@ -70,7 +70,7 @@ def test_confidence_is_the_probability_of_the_label(segmenter: Segmenter, scores
     zoomed = zoom(scores.maps[stride], (stride, stride, 1), order=1, mode="nearest", grid_mode=True)
     best = softmax(zoomed.astype(np.float64), axis=-1).max(-1)[: scores.height, : scores.width]
     found = segmenter.upsample(scores, stride, "bilinear", confidence=True).confidence
-    assert found.dtype == np.uint8 and found.shape == best.shape
+    assert found is not None and found.dtype == np.uint8 and found.shape == best.shape
     assert np.abs(found - 255 * best).max() <= 1.1
 
 

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from fcn.model import zoo
 from fcn.model.segmenter import Segmenter
 from fcn.ui.photo.samples import STAND_IN, STREET, samples
+from tests.support.pages import quality_page, steps_page, try_it_page, words
 
 
 @pytest.fixture
@@ -26,24 +27,6 @@ def three(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     st.cache_data.clear()
 
 
-def try_it_page() -> None:
-    from fcn.ui.pages import try_it
-
-    try_it.show()
-
-
-def steps_page() -> None:
-    from fcn.ui.pages import steps
-
-    steps.show()
-
-
-def quality_page() -> None:
-    from fcn.ui.pages import quality
-
-    quality.show()
-
-
 def opened(page: Callable[[], None]) -> AppTest:
     app = AppTest.from_function(page, default_timeout=120)
     app.query_params["model"] = "Small"
@@ -51,10 +34,6 @@ def opened(page: Callable[[], None]) -> AppTest:
     assert not app.exception
     assert not app.error
     return app
-
-
-def words(app: AppTest) -> str:
-    return "\n".join(element.value for kind in ("markdown", "caption", "info") for element in app.get(kind))
 
 
 @pytest.mark.parametrize("page", [try_it_page, steps_page, quality_page])

@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 from fcn.model import zoo
 from fcn.model.segmenter import Segmenter
 from fcn.ui.photo.samples import samples
+from tests.support.pages import words
 
 APP = Path(__file__).parents[2] / "app.py"
 CARD = zoo.read_card(zoo.names()[0])
@@ -85,8 +86,7 @@ class Visit:
 
     def words(self) -> str:
         """All running text of the page."""
-        texts = [element.value for kind in ("markdown", "caption", "error") for element in self.app.get(kind)]
-        return "\n".join(texts) + json.dumps(self.shown().data["captions"])
+        return words(self.app) + json.dumps(self.shown().data["captions"])
 
     def errors(self) -> list[str]:
         return [error.value for error in self.app.error]

@@ -11,10 +11,7 @@ from fcn.model import zoo
 from fcn.photos.images import IGNORE_LABEL
 from fcn.quality.evaluation import FACTORS, shrunk_and_enlarged_bilinear, shrunk_and_enlarged_nearest, upper_bound
 from fcn.training import command
-
-
-def words(app: AppTest) -> str:
-    return "\n".join(element.value for kind in ("markdown", "caption", "info") for element in app.get(kind))
+from tests.support.pages import quality_page, words
 
 
 def test_shrinking_by_the_size_of_the_blocks_loses_nothing_with_nearest() -> None:
@@ -69,7 +66,9 @@ def test_the_quality_page_shows_the_figures_of_the_card(name: str) -> None:
     assert shown["mIoU"].tolist() == [row["miou"] for row in rows]
     assert shown["Boundary F1"].tolist() == [row["boundary_f1"] for row in rows]
     assert shown["Pixel accuracy"].tolist() == [row["pixel_accuracy"] for row in rows]
-    gain = card.scores(32, "transposed")["boundary_f1"] - card.scores(32, "bilinear")["boundary_f1"]
+    trained, plain = (card.scores(32, name)["boundary_f1"] for name in ("transposed", "bilinear"))
+    assert trained is not None and plain is not None
+    gain = trained - plain
     assert f"{gain:+.1f}" in words(app)
     assert all(line in words(app) for line in (*card.references, *card.notes))
     assert f"{card.parameters / 1e6:.1f} million" in [metric.value for metric in app.metric]
@@ -77,9 +76,3 @@ def test_the_quality_page_shows_the_figures_of_the_card(name: str) -> None:
     assert bars[0]["name"] == "FCN-32s"
     bound = [row["nearest"] for row in card.validation["upper_bound"]]
     assert bound in [curve.get("y") for curve in curves]
-
-
-def quality_page() -> None:
-    from fcn.ui.pages import quality
-
-    quality.show()

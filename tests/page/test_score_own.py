@@ -38,7 +38,7 @@ def app() -> AppTest:
 
 def bring(app: AppTest, photo: np.ndarray, mask: bytes) -> AppTest:
     app.file_uploader(key="upload").upload("street.png", png(photo), "image/png").run()
-    key = next(uploader.key for uploader in app.file_uploader if str(uploader.key).startswith("mask-"))
+    key = next(str(uploader.key) for uploader in app.file_uploader if str(uploader.key).startswith("mask-"))
     app.file_uploader(key=key).upload("mask.png", mask, "image/png").run()
     assert not app.exception
     return app

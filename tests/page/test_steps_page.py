@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from fcn.model import zoo
 from fcn.ui.stepper import stepper
+from tests.support.pages import words
 
 SCRIPT = """
 import streamlit as st
@@ -34,10 +35,6 @@ def ran(app: AppTest) -> AppTest:
 def choose(app: AppTest, key: str, value: object) -> AppTest:
     app.button_group(key=key).set_value(value)
     return ran(app)
-
-
-def words(app: AppTest) -> str:
-    return "\n".join(element.value for kind in ("markdown", "caption") for element in app.get(kind))
 
 
 def difference(app: AppTest) -> float:

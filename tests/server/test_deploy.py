@@ -69,7 +69,7 @@ def test_image_holds_what_runs_and_nothing_else(image: Path) -> None:
         "deploy/serve.py",
         ".streamlit/config.toml",
         "requirements.lock",
-        "fcn/training/scenes.py",
+        "fcn/scenes/scene.py",
     } <= names
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"app.py", "assets", "deploy", "fcn", ".streamlit", "requirements.lock"}

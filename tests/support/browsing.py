@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Playwright, expect
 
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
@@ -142,7 +142,8 @@ def more(page: Page) -> Iterator[Locator]:
 
 def upload(page: Page, name: str, data: bytes) -> None:
     chooser = page.locator(".st-key-upload input[type=file]")
-    chooser.set_input_files([{"name": name, "mimeType": "application/octet-stream", "buffer": data}])
+    file: FilePayload = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+    chooser.set_input_files([file])
 
 
 def jpeg(width: int, height: int) -> bytes:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageCms, features
@@ -180,7 +180,7 @@ def in_gif(before: bytes) -> bytes:
     return data[:start] + before + data[start:]
 
 
-def tiff(tags: dict[int, tuple[int, Sequence[int]]], data: bytes = b"", following: int | None = 0) -> bytes:
+def tiff(tags: dict[int, tuple[int, Any]], data: bytes = b"", following: int | None = 0) -> bytes:
     """A TIFF from its tags: number -> (type, values). None for `following` is a loop. `data` begins at byte 8."""
     start = 8 + len(data) + len(data) % 2
     outside, entries = b"", b""
@@ -197,7 +197,7 @@ def tiff(tags: dict[int, tuple[int, Sequence[int]]], data: bytes = b"", followin
     return struct.pack("<2sHL", b"II", 42, start) + data.ljust(start - 8, b"\0") + body + outside
 
 
-def rgb_tags(width: int, height: int, length: int, **changed: tuple[int, Sequence[int]]) -> dict[int, Any]:
+def rgb_tags(width: int, height: int, length: int, **changed: tuple[int, Any]) -> dict[int, Any]:
     """Tags of an RGB TIFF in one strip at byte 8."""
     tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [8, 8, 8]), 259: (3, [1]), 262: (3, [2])}
     tags |= {273: (4, [8]), 277: (3, [3]), 278: (4, [height]), 279: (4, [length])}
@@ -646,9 +646,7 @@ def huge_tile() -> bytes:
 
 
 add("TIFF with a tile of 768 MB", "tile.tif", huge_tile, SENTENCE)
-add(
-    "TIFF with nonsense in every tag", "nonsense.tif", tiff({tag: (12, [1e300]) for tag in rgb_tags(1, 1, 1)}), SENTENCE
-)
+add("TIFF with nonsense in every tag", "nonsense.tif", tiff(dict.fromkeys(rgb_tags(1, 1, 1), (12, [1e300]))), SENTENCE)
 
 # Files of another kind
 
@@ -702,14 +700,17 @@ if HEIF:
 
 # Cut short
 
+ANOTHER: dict[str, dict[str, Any]] = {
+    "JPEG": {"progressive": True}, "WEBP": {"lossless": True}, "TIFF": {"compression": "tiff_lzw"},
+}  # fmt: skip
 FORMS: dict[str, dict[str, Any]] = {"JPEG": {}, "PNG": {}, "WEBP": {}, "BMP": {}, "GIF": {}, "TIFF": {}}
 FORMS |= {"HEIF": {"quality": 90}} if HEIF else {}
 for form, options in FORMS.items():
     whole = encode(noise(), form, **options)
     for percent in (1, 5, 20, 50, 80, 95, 99):
         add(f"{form} cut at {percent}%", f"cut.{form.lower()}", whole[: len(whole) * percent // 100], SENTENCE)
-for form in ("JPEG", "WEBP", "TIFF"):
-    options = {"JPEG": {"progressive": True}, "WEBP": {"lossless": True}, "TIFF": {"compression": "tiff_lzw"}}[form]
+for form in ANOTHER:
+    options = ANOTHER[form]
     whole = encode(noise(), form, **options)
     for percent in (10, 60):
         add(f"another {form} cut at {percent}%", f"cut2.{form.lower()}", whole[: len(whole) * percent // 100], SENTENCE)
@@ -814,8 +815,8 @@ assert len({case.name for case in CASES}) == len(CASES)
 
 CLASSES, COLOURS = ("first", "second", "third"), ((0, 0, 0), (9, 99, 200), (255, 0, 0))
 MASKS: list[Case] = []
-for mode, kind in (("indices", (8, 0, b"")), ("16-bit indices", (16, 0, b"")), ("colours", (8, 2, b""))):
-    build = functools.partial(flat_png, W, H, *kind)
+for mode, form_of in (("indices", (8, 0, b"")), ("16-bit indices", (16, 0, b"")), ("colours", (8, 2, b""))):
+    build = functools.partial(flat_png, W, H, *form_of)
     MASKS.append(Case(f"mask of 50 megapixels in {mode}", "mask.png", build, PHOTO, size=(H, W), large=True))
 build = functools.partial(flat_png, W, H, 8, 3, PALETTE)
 MASKS.append(Case("mask of 50 megapixels with a palette", "mask.png", build, PHOTO, size=(H, W), large=True))
@@ -948,6 +949,9 @@ def mended(data: bytes) -> bytes:
     return b"".join(parts) if len(parts) > 1 else data
 
 
+ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
+
+
 def mutations(number: int) -> None:
     """Decode damaged files and random bytes: each is a photo or a plain sentence, and nothing else."""
     from hypothesis import HealthCheck, Phase, given, settings
@@ -955,13 +959,9 @@ def mutations(number: int) -> None:
 
     files = small_files()
     starts = sorted({data[:size] for data in files for size in (4, 16, 40)})
-    lengths = [
-        value.to_bytes(size, order) for size in (1, 2, 4) for order in ("little", "big") for value in (0, 1, 255)
-    ]
-    lengths += [value.to_bytes(size, order) for size, order in ((2, "little"), (2, "big")) for value in (3000, 65_535)]
-    lengths += [
-        value.to_bytes(4, order) for order in ("little", "big") for value in (70_000, 2**31 - 1, 2**31, 2**32 - 1)
-    ]
+    lengths = [value.to_bytes(size, order) for size in (1, 2, 4) for order in ORDERS for value in (0, 1, 255)]
+    lengths += [value.to_bytes(2, order) for order in ORDERS for value in (3000, 65_535)]
+    lengths += [value.to_bytes(4, order) for order in ORDERS for value in (70_000, 2**31 - 1, 2**31, 2**32 - 1)]
     change = st.tuples(
         st.sampled_from(["overwrite", "overwrite", "flip", "insert", "remove", "repeat", "swap", "cut"]),
         st.integers(0, 65_535),
