@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CLASSES = 11
+#: Marked slow as a whole, as are all tests with a browser or a server: each takes over two seconds, or there are many.
+SLOW = {"test_hostile.py", "test_training.py", "test_packing.py", "test_reference.py", "test_keras_process.py",
+        "test_steps_page.py", "test_score_own.py", "test_benchmarks.py"}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, so that `-m "not slow"` leaves it out."""
+    for item in items:
+        if item.path.name in SLOW or item.path.parent.name in ("browser", "server"):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

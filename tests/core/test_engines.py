@@ -59,6 +59,7 @@ def test_litert_gives_what_keras_gives(litert: Segmenter, segmenter: Segmenter, 
     assert_alike(litert, segmenter, smooth_photo(height, width))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", zoo.names())
 def test_the_shipped_conversions_give_what_keras_gives(name: str) -> None:
     fast, reference = Segmenter.load(name, "litert"), Segmenter.load(name, "keras")
@@ -114,6 +115,7 @@ def test_without_litert_keras_runs(converted: Path, monkeypatch: pytest.MonkeyPa
         engines.load(card, "litert", converted)
 
 
+@pytest.mark.slow
 def test_a_conversion_that_scores_differently_is_refused(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run = engines.LiteRTEngine.run
     monkeypatch.setattr(
@@ -132,6 +134,7 @@ def test_pickles_in_a_conversion_are_not_opened() -> None:
         engines.LiteRTEngine(file.getvalue())
 
 
+@pytest.mark.slow
 def test_a_served_photo_does_not_import_tensorflow() -> None:
     code = (
         "import sys, numpy, fcn.ui.pages.try_it; from fcn.model.segmenter import Segmenter;"

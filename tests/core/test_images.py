@@ -96,7 +96,7 @@ def test_heic_without_its_library_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     for brand in (b"heic", b"mif1"):
         message = refused(struct.pack(">I", 24) + b"ftyp" + brand + bytes(12))
         assert "HEIC" in message and "Save it as JPEG" in message
-    script = "import sys; sys.modules['pillow_heif'] = None; from fcn import images; print(images.FORMAT_NAMES)"
+    script = "import sys; sys.modules['pillow_heif'] = None; from fcn.photos import images; print(images.FORMAT_NAMES)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "JPEG, PNG, WebP, BMP, GIF or TIFF"
 

@@ -4,6 +4,25 @@ const STAGES = { map: 0, between: 1, around: 2, slide: 3 } // first step of each
 const UNIT = 10 // side of a cell in a drawing
 
 class Drawing {
+  /** @type {HTMLElement} */ root
+  /** @type {number[][]} */ scores
+  /** @type {number[][]} */ kernel
+  /** @type {number} */ stride
+  /** @type {boolean} whether the kernel may be edited */ own
+  /** @type {string} */ title
+  /** @type {number} */ step
+  /** @type {number | undefined} */ timer
+  /** @type {(name: string, value: unknown) => void} */ send
+  /** @type {number[][] | undefined} Keras' result */ keras
+  /** @type {string} the numbers that it belongs to */ checked
+
+  /** An edit, which the player defines. @param {string} name @param {number} row @param {number} column @param {any} input */
+  edit(name, row, column, input) {}
+
+  /** Tells the server of edits, which the player defines. @param {string} name */
+  report(name) {}
+
+  /** @returns {any} */
   $(selector) { return this.root.querySelector(selector) }
 
   get last() { return STAGES.slide + this.side ** 2 - 1 }
@@ -123,7 +142,7 @@ class Drawing {
     const row = Math.floor(pixel / this.side), column = pixel % this.side
     const stage = sliding ? "slide" : Object.keys(STAGES)[this.step]
     this.root.dataset.stage = stage
-    for (const item of this.root.querySelectorAll(".stages li")) {
+    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll(".stages li"))) {
       const now = item.dataset.stage === (this.step === this.last ? "done" : stage)
       now ? item.setAttribute("aria-current", "step") : item.removeAttribute("aria-current")
     }
