@@ -42,7 +42,7 @@ from fcn.machine import processors
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Segmenter
-from fcn.photos.images import Pixels, decode, network_input
+from fcn.photos.images import Pixels, network_input
 from fcn.pictures import render
 from fcn.scenes.scene import render_scene
 
@@ -148,11 +148,11 @@ def main() -> int:
 
 
 def set_threads() -> None:
-    """Give every library the same number of threads."""
+    """Give every library the same number of threads, and NumPy one, as the server does: visitors come in parallel."""
     import tensorflow as tf
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(THREADS, "blas")
+    threadpool_limits(1, "blas")
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     if installed("torch"):
@@ -391,7 +391,7 @@ def upload(name: str, segmenter: Segmenter, file: bytes) -> Job:
     from fcn.ui import compute
 
     def run() -> bytes:
-        pixels = compute._reduced(decode(file, max_side=compute.LARGEST)).pixels
+        pixels = compute.decode_upload(file, "photo.jpg").pixels
         labels = segmenter.upsample(segmenter.score(pixels)).labels
         return render.labels_png(labels, segmenter.card.palette)
 

@@ -213,8 +213,9 @@ def test_odd_floats_are_no_obstacle(values: list[float]) -> None:
 # Decoding: turns, frames, sizes
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    "orientation, form", [*((turn, "JPEG") for turn in range(1, 9)), (6, "PNG"), (6, "WEBP"), (6, "TIFF")]
+)
 def test_exif_orientation(orientation: int, form: str) -> None:
     upright = smooth(48, 80)
     stored = {  # what a camera held so would write; inverses of the turns in the EXIF standard
@@ -343,7 +344,7 @@ def test_the_largest_photo_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
-@pytest.mark.parametrize("kept", [0.02, 0.1, 0.5, 0.9, 0.98])
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.98])
 def test_truncated(form: str, kept: float) -> None:
     data = encode(noise(100, 120), form)
     message = refused(data[: int(len(data) * kept)])
@@ -388,8 +389,10 @@ def test_shrinking_does_not_alias() -> None:
     assert np.abs(fed.array - 127.5).max() < 3  # nearest or plain bilinear would show a moire of 0 and 255
 
 
-@pytest.mark.parametrize("small", [(3, 4), (36, 48), (90, 60), (1, 240)])
-@pytest.mark.parametrize("own", [(7, 5), (75, 100), (90, 60), (1, 900), (37, 50)])
+@pytest.mark.parametrize(
+    "own, small",
+    [((7, 5), (3, 4)), ((75, 100), (36, 48)), ((90, 60), (90, 60)), ((1, 900), (1, 240)), ((37, 50), (90, 60))],
+)
 def test_labels_to_own_size_is_nearest(own: tuple[int, int], small: tuple[int, int]) -> None:
     rows, columns = np.mgrid[0 : small[0], 0 : small[1]].astype(np.uint8)  # each label tells where it came from
     for axis, source in ((0, rows), (1, columns)):
