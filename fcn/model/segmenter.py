@@ -12,7 +12,7 @@ from fcn.model import engines, zoo
 from fcn.model.engines import Engine
 from fcn.model.network import STRIDES
 from fcn.model.upsampling import UPSAMPLINGS, apply_weights, arrange_weights, bilinear, nearest
-from fcn.photos.images import Labels, Pixels, network_input
+from fcn.photos.images import WORKING_SIDE, Labels, Photo, Pixels, network_input
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,14 +123,14 @@ class Segmenter:
         mixed = stride == STRIDES[0] and self.engine.mix is not None
         return (*UPSAMPLINGS, "mixed") if mixed else UPSAMPLINGS
 
-    def score(self, pixels: Pixels, max_side: int = 480) -> Scores:
+    def score(self, photo: Photo | Pixels, max_side: int = WORKING_SIDE) -> Scores:
         """Run the network on a photo.
 
         Args:
-            pixels: (H, W, 3) uint8 RGB.
+            photo: A photo from `decode` or `decode_light`; or all its pixels, (H, W, 3) uint8 RGB.
             max_side: Longest side of the working size, pixels. A smaller photo is not enlarged.
         """
-        prepared = network_input(pixels, max_side)
+        prepared = network_input(photo, max_side)
         start = time.perf_counter()
         outputs = self.engine.run(prepared.array)
         milliseconds = 1000 * (time.perf_counter() - start)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from fcn.errors import FcnError, MaskError, PhotoError
-from fcn.photos import files, images
+from fcn.photos import files, images, rgb
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -127,7 +127,7 @@ def test_heic_without_its_library_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_every_mode_becomes_rgb(mode: str, colour: Any, expected: tuple[int, int, int]) -> None:
-    rgb, _ = images._to_rgb(Image.new(mode, (3, 2), colour))
+    rgb, _ = rgb.to_rgb(Image.new(mode, (3, 2), colour))
     assert rgb.mode == "RGB" and rgb.size == (3, 2)
     assert np.abs(np.asarray(rgb).astype(int) - expected).max() <= 1
 
