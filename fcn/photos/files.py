@@ -54,11 +54,7 @@ def open_header(
     data: bytes, name: str, formats: Sequence[str], format_names: str, error: type[FcnError]
 ) -> ImageFile.ImageFile:
     """Read the header only, and refuse what is too large before any pixel is decoded."""
-    if not data:
-        raise error(f"{name} is empty (0 bytes). Choose another file.")
-    if len(data) > MAX_BYTES:
-        received = f"{_tenths(len(data), 1024**2)} MB"
-        raise error(f"{name} has {received}; the limit is {MAX_BYTES // 1024**2} MB. Save it smaller or as JPEG.")
+    check_length(data, name, error)
     brand = data[8:12] if data[4:8] == b"ftyp" else b""
     if brand in (b"avif", b"avis"):
         raise error(f"{name} is an AVIF file, which cannot be read here. Save it as JPEG and upload that.")
@@ -78,6 +74,15 @@ def open_header(
     if max(image.size) > MAX_SIDE:
         raise error(f"{name} has {width} x {height} pixels; the limit is {MAX_SIDE:,} pixels a side. Save it smaller.")
     return image
+
+
+def check_length(data: bytes, name: str, error: type[FcnError]) -> None:
+    """Refuse no bytes and too many."""
+    if not data:
+        raise error(f"{name} is empty (0 bytes). Choose another file.")
+    if len(data) > MAX_BYTES:
+        received = f"{_tenths(len(data), 1024**2)} MB"
+        raise error(f"{name} has {received}; the limit is {MAX_BYTES // 1024**2} MB. Save it smaller or as JPEG.")
 
 
 def shown_name(name: str) -> str:
