@@ -90,7 +90,7 @@ class Decoder:
         Raises:
             MaskError: As for `masks.read_mask`; or the child took too long or too much memory.
         """
-        check_length(data, "The mask", MaskError)
+        check_length(len(data), "The mask", MaskError)
         request = {"do": "mask", "size": size, "classes": classes, "palette": list(palette), "most": most}
         return self._ask(request, data, "The mask", MaskError)[1]
 
@@ -107,7 +107,7 @@ class Decoder:
 
     def _photo(self, data: bytes, name: str, light: bool, side: int) -> Photo:
         shown = shown_name(name)
-        check_length(data, shown, PhotoError)
+        check_length(len(data), shown, PhotoError)
         request = {"do": "photo", "name": name, "light": light, "side": side}
         values, pixels = self._ask(request, data, shown, PhotoError)
         try:

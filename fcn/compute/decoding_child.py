@@ -11,15 +11,15 @@ import io
 import json
 import os
 import signal
-import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fcn.errors import FcnError, MaskError, PhotoError
+from fcn.errors import FcnError, MaskError
 from fcn.photos.files import shown_name
 from fcn.photos.images import decode, decode_light
 from fcn.photos.masks import read_mask
@@ -113,7 +113,7 @@ def mask(data: bytes, size: list[int], classes: int, palette: list[list[int]], m
     return {"shape": labels.shape}, labels
 
 
-JOBS = {"photo": photo, "mask": mask}
+JOBS: dict[str, Callable[..., tuple[dict[str, Any], np.ndarray]]] = {"photo": photo, "mask": mask}
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt, BrokenPipeError):  # the command line was stopped

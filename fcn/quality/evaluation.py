@@ -13,7 +13,7 @@ from fcn.errors import DataError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmenter
 from fcn.model.upsampling import bilinear
-from fcn.photos.files import shown_name
+from fcn.photos.files import read_file, shown_name
 from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, Labels, Pixels, decode, labels_to_own_size
 from fcn.photos.masks import read_mask
 from fcn.quality.metrics import TRIMAPS, Scorer, confusion_matrix, mean_iou
@@ -59,8 +59,8 @@ def read_pair(pair: Pair, classes: int, max_side: int | None = None) -> tuple[Pi
         PhotoError: The photo cannot be read.
         MaskError: The mask cannot be read, has another size than its photo, or holds unknown classes.
     """
-    photo = decode(pair[0].read_bytes(), pair[0].name, max_side=max_side)
-    labels = read_mask(pair[1].read_bytes(), photo.size, classes, name=f"The mask {shown_name(pair[1].name)}")
+    photo = decode(read_file(pair[0]), pair[0].name, max_side=max_side)
+    labels = read_mask(read_file(pair[1]), photo.size, classes, name=f"The mask {shown_name(pair[1].name)}")
     return photo.pixels, labels
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from fcn.model import zoo
 from fcn.model.network import STRIDES
+from fcn.photos.images import WORKING_SIDE, shrink
 from fcn.pictures import render
 from fcn.ui import compute, figures, parts
 from fcn.ui.classroom import share
@@ -196,9 +197,9 @@ def failures(card: zoo.Card) -> None:
     gallery = samples(card.name)
     for column, entry in zip(st.columns(len(told["samples"])), told["samples"], strict=True):
         photo, _ = gallery[entry["sample"]].read()
-        scores = compute.scores(card.name, photo.sha256, 480, photo.pixels)
-        found = compute.segmentation(card.name, photo.sha256, 480, 32, "transposed", scores)
-        shown = parts.at_size(photo.pixels, scores.height, scores.width)
+        scores = compute.scores(card.name, photo.sha256, WORKING_SIDE, photo)
+        found = compute.segmentation(card.name, photo.sha256, WORKING_SIDE, 32, "transposed", scores)
+        shown = shrink(photo)
         picture = render.overlay(shown, np.asarray(found.labels), card.palette, 0.6)
         with column:
             st.image(render.jpeg(picture), width="stretch", alt=entry["why"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fcn.photos.images import Labels, Photo, decode
+from fcn.photos.images import Labels, Photo, decode_light
 from fcn.pictures import render
 from fcn.scenes.scene import render_scene
 
@@ -84,7 +84,7 @@ def _photos() -> list[Sample]:
 
 @cache
 def _photo(file: str) -> tuple[Photo, Labels | None]:
-    return decode((PHOTOS / file).read_bytes(), file), None
+    return decode_light((PHOTOS / file).read_bytes(), file), None
 
 
 @cache
