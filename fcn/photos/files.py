@@ -79,31 +79,29 @@ def open_header(
     return image
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, error: type[FcnError] = PhotoError) -> bytes:
     """Read a file that somebody names, unless it is too large, endless or no file at all.
 
     Args:
         path: A file; or standard input or another open pipe, by its name in /dev.
-
-    Raises:
-        PhotoError: There is nothing to read, or too much.
+        error: What to raise when there is nothing to read, or too much.
     """
     name = shown_name(path.name)
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
-            check_length(status.st_size or 1, name, PhotoError)  # 0 may be a file that the system makes up
+            check_length(status.st_size or 1, name, error)  # 0 may be a file that the system makes up
             source: Path | int = path
         elif (descriptor := OPEN_PIPE.fullmatch(str(path))) and stat.S_ISFIFO(status.st_mode):
             source = int(descriptor[1] or 0)
         else:
             what = "a folder" if path.is_dir() else "a device or a pipe"
-            raise PhotoError(f"{name} is {what}, not a photo. Choose a file, or send a photo through /dev/stdin.")
+            raise error(f"{name} is {what}, not a photo. Choose a file, or send a photo through /dev/stdin.")
         with open(source, "rb", closefd=isinstance(source, Path)) as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise PhotoError(f"The file cannot be read: {error.strerror}.") from error
-    check_length(len(data), name, PhotoError)
+    except OSError as cause:
+        raise error(f"The file cannot be read: {cause.strerror}.") from cause
+    check_length(len(data), name, error)
     return data
 
 

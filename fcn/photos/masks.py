@@ -70,8 +70,8 @@ def fit(size: tuple[int, int], most: int) -> tuple[int, int]:
     """The size (height, width) of a picture with at most so many pixels and about the same shape."""
     height, width = size
     scale = min(1.0, math.sqrt(most / (height * width)))
-    height = max(1, round(height * scale))
-    return height, min(width, max(1, round(width * scale)), max(1, most // height))
+    height = max(1, min(most, round(height * scale)))
+    return height, max(1, min(most // height, round(width * scale)))
 
 
 def _colours_in_use(image: Image.Image) -> set[tuple[int, int, int]]:

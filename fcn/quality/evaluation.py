@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fcn.errors import DataError
+from fcn.errors import DataError, MaskError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmenter
 from fcn.model.upsampling import bilinear
@@ -60,7 +60,7 @@ def read_pair(pair: Pair, classes: int, max_side: int | None = None) -> tuple[Pi
         MaskError: The mask cannot be read, has another size than its photo, or holds unknown classes.
     """
     photo = decode(read_file(pair[0]), pair[0].name, max_side=max_side)
-    labels = read_mask(read_file(pair[1]), photo.size, classes, name=f"The mask {shown_name(pair[1].name)}")
+    labels = read_mask(read_file(pair[1], MaskError), photo.size, classes, name=f"The mask {shown_name(pair[1].name)}")
     return photo.pixels, labels
 
 
