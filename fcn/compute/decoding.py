@@ -3,6 +3,7 @@
 What a child guards the server against:
 - memory: a child has MEMORY more than at its start, and fails alone (Linux; elsewhere nothing limits its memory);
 - time: after SECONDS of computing the system ends a child (not on Windows), and after PATIENCE seconds the server does;
+  for a copy that is larger than the page needs it may compute for FILE_SECONDS;
 - crashes: a decoder that fails takes its child with it and nothing else;
 - writing: no file can get a byte, few can be opened, no core is dumped, no program run by it gains rights (Linux and
   macOS, as far as each knows the limit). It gets neither the server's environment nor its open files.
@@ -39,6 +40,7 @@ from fcn.photos.files import check_length, shown_name
 from fcn.photos.images import LARGEST, WORKING_SIDE, Labels, Photo
 
 CHILDREN = 4  # at most; each takes about 60 MB
+SECONDS, FILE_SECONDS = 2.0, 5.0  # of a processor, for a request
 PATIENCE = 10.0  # seconds for a request, waiting for a processor included
 MOST = 64 * 1024**2  # bytes of an answer
 LONGEST_LINE = 64 * 1024  # bytes of an answer before its array
@@ -92,6 +94,7 @@ class Decoder:
         """
         check_length(len(data), "The mask", MaskError)
         request = {"do": "mask", "size": size, "classes": classes, "palette": list(palette), "most": most}
+        request["seconds"] = SECONDS
         return self._ask(request, data, "The mask", MaskError)[1]
 
     def close(self) -> None:
@@ -109,6 +112,7 @@ class Decoder:
         shown = shown_name(name)
         check_length(len(data), shown, PhotoError)
         request = {"do": "photo", "name": name, "light": light, "side": side}
+        request["seconds"] = SECONDS if side <= LARGEST else FILE_SECONDS
         values, pixels = self._ask(request, data, shown, PhotoError)
         try:
             height, width = (int(side) for side in values["size"])

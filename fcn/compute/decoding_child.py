@@ -30,7 +30,6 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 MEMORY = 500 * 1024**2  # bytes more than the child has at its start
-SECONDS = 2.0  # of a processor, for each request
 DESCRIPTORS = 8  # some modules of Pillow are loaded only when a file needs them
 NO_NEW_PRIVILEGES = 38  # number of the operation, from <linux/prctl.h>
 
@@ -45,7 +44,7 @@ def main() -> None:
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request.pop("bytes"))
-        limit_time(SECONDS)
+        limit_time(request.pop("seconds"))
         values, array = answer(request, data)
         answers.write(json.dumps(values).encode() + b"\n")
         if array is not None:
