@@ -38,6 +38,7 @@ from fcn.photos.files import HEIF, MAX_BYTES, MAX_PIXELS
 from fcn.photos.images import decode
 from fcn.photos.masks import fit, read_mask
 from fcn.pictures.export import longest_side
+from tests.support.hostile_containers import heic_grid, heic_with_items, webp_with_codes
 
 Colour = tuple[int, int, int]
 RED, GREEN, BLUE, GREY, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (255, 255, 255)
@@ -704,6 +705,40 @@ if HEIF:
     add("HEIC of 20000 x 20000", "claim.heic", lambda: heic(width=20_000, height=20_000), SENTENCE, says="limit")
     add("HEIC of 5000 x 5000 in its header only", "claim2.heic", lambda: heic(width=5000, height=5000), SENTENCE)
     add("HEIC larger than its header says", "claim3.heic", lambda: heic(width=8, height=8), SENTENCE)
+    small = functools.partial(encode, noise(64, 64), "HEIF", quality=20)
+    add(
+        "HEIC with a little metadata",
+        "meta.heic",
+        lambda: heic_with_items(small(), 3, 100),
+        PHOTO,
+        size=(64, 64),
+        corners=None,
+    )
+    add(
+        "HEIC whose items share their bytes", "items.heic", lambda: heic_with_items(small(), 990, 280_000, 20), SENTENCE
+    )
+    add(
+        "smaller HEIC whose items share their bytes",
+        "items2.heic",
+        lambda: heic_with_items(small(), 990, 70_000, 20),
+        EITHER,
+        size=(64, 64),
+    )
+    add("HEIC of 2 x 3 tiles", "tiles.heic", lambda: heic_grid(small(), 2, 3, 64), PHOTO, size=(128, 192), corners=None)
+    tile = functools.partial(encode, noise(1024, 1024), "HEIF", quality=90)
+    add(
+        "HEIC of 4 x 7 large tiles",
+        "grid.heic",
+        lambda: heic_grid(tile(), 4, 7, 1024),
+        EITHER,
+        size=(4096, 7168),
+        large=True,
+    )
+    add(
+        "HEIC of 900 tiles", "grid2.heic", lambda: heic_grid(small(), 30, 30, 64), EITHER, size=(1920, 1920), large=True
+    )
+add("WebP with 65,536 sets of codes", "codes.webp", webp_with_codes, EITHER, size=(1024, 1024))
+add("WebP with 256 sets of codes", "codes2.webp", lambda: webp_with_codes(1), PHOTO, size=(4, 1024), corners=None)
 
 # Cut short
 
