@@ -175,9 +175,9 @@ class _Child:
         timer.start()
         done = False
         try:
-            result = self._exchange(process, request, data)
-            done = True
-            return result
+            values, array = self._exchange(process, request, data)
+            done = not values.get("replace")
+            return values, array
         except Exception as error:
             ended = process.wait(1) if _has_ended(process) else None
             if killed.is_set() or ended in SLOW:
@@ -185,7 +185,7 @@ class _Child:
             raise
         finally:
             timer.cancel()
-            if not done:  # it may be in the middle of something
+            if not done:  # it may be in the middle of something, or has grown
                 self.end()
                 with contextlib.suppress(OSError):
                     self._start()

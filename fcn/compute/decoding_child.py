@@ -30,6 +30,7 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 MEMORY = 500 * 1024**2  # bytes more than the child has at its start
+LARGE = 120 * 1024**2  # bytes in memory; a child that keeps more after an answer asks to be replaced
 DESCRIPTORS = 8  # some modules of Pillow are loaded only when a file needs them
 NO_NEW_PRIVILEGES = 38  # number of the operation, from <linux/prctl.h>
 
@@ -46,12 +47,14 @@ def main() -> None:
         data = requests.read(request.pop("bytes"))
         limit_time(request.pop("seconds"))
         values, array = answer(request, data)
+        del data
+        values["replace"] = memory(1) > LARGE + (0 if array is None else array.nbytes)
         answers.write(json.dumps(values).encode() + b"\n")
         if array is not None:
             answers.write(np.ascontiguousarray(array).data)
         answers.flush()
         limit_time(0)
-        del data, array
+        del array
 
 
 def warm_up() -> None:
@@ -66,14 +69,21 @@ def give_up_rights() -> None:
     if resource is None:
         return
     limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": DESCRIPTORS}
-    with suppress(OSError, ValueError):  # only Linux tells how much address space is taken
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        limits["RLIMIT_AS"] = pages * resource.getpagesize() + MEMORY
+    if taken := memory(0):
+        limits["RLIMIT_AS"] = taken + MEMORY
     for name, limit in limits.items():
         with suppress(OSError, ValueError):  # the system has another idea of it
             resource.setrlimit(getattr(resource, name), (limit, limit))
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+
+
+def memory(field: int) -> int:
+    """Bytes of address space (field 0) or of memory (1) that this process takes; 0 where the system does not tell."""
+    with suppress(OSError, ValueError):
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
+        return int(pages[field]) * resource.getpagesize()
+    return 0
 
 
 def limit_time(seconds: float) -> None:

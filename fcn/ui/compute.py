@@ -32,6 +32,7 @@ TURNS = max(2, processors())
 _turns = threading.BoundedSemaphore(TURNS)
 _exports = threading.Lock()
 _mine = threading.local()  # .held: whether this thread has a turn
+BLAS_THREADS = 1  # visitors come in parallel; threads that wait for each other only slow them
 STORE = 64 * 1024**2  # bytes of results
 
 # Starlette writes uploads of more than 1 MB to a temporary file; photos must stay in memory.
@@ -56,7 +57,7 @@ def reference() -> Reference:
 @st.cache_resource(show_spinner=False)
 def workers() -> Workers:
     """The threads that compute for all visitors."""
-    threadpool_limits(1, "blas")  # visitors come in parallel; threads that wait for each other only slow them
+    threadpool_limits(BLAS_THREADS, "blas")
     return Workers(TURNS, STORE, _aside)
 
 

@@ -145,6 +145,18 @@ def test_too_much_memory_is_a_sentence_and_the_server_keeps_its_own(wild: Decode
 
 
 @limited
+def test_a_child_that_keeps_much_memory_is_replaced(wild: Decoder) -> None:
+    photo = "({'shape': [1, 1, 3], 'size': [1, 1], 'notes': []}, child.np.zeros((1, 1, 3), child.np.uint8))"
+    wild.decode(b"photo", photo)
+    first = child_of(wild)
+    wild.decode(b"photo", photo)
+    assert child_of(wild) == first
+    wild.decode(b"photo", f"setattr(child, 'kept', b'x' * 200 * 1024**2) or {photo}")
+    assert child_of(wild) != first
+    wild.decode(b"photo", photo)
+
+
+@limited
 @pytest.mark.parametrize(
     "code",
     [
