@@ -47,13 +47,11 @@ LONGEST_LINE = 64 * 1024  # bytes of an answer before its array
 ROOT = Path(__file__).parents[2]
 #: What a child is told of the server's environment: where Python finds its packages.
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
-#: A child computes on one thread and gives memory back when it is freed.
+#: A child computes on one thread, and takes memory from one place.
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "65536",
 }
 
 
