@@ -8,12 +8,17 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fcn.errors import DataError, FcnError, PhotoError
+from fcn.errors import FcnError
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.model.upsampling import UPSAMPLINGS
+from fcn.photos.images import WORKING_SIDE
+
+if TYPE_CHECKING:
+    from fcn.compute.decoding import Decoder
+    from fcn.model.segmenter import Segmenter
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,36 +36,48 @@ def main(arguments: list[str] | None = None) -> int:
 
 def segment(options: argparse.Namespace) -> int:
     """Write labels, overlay and coarse map of each photo."""
+    from fcn.compute.decoding import Decoder
     from fcn.model.segmenter import Segmenter
-    from fcn.photos.images import decode, labels_to_own_size
-    from fcn.pictures import render
+    from fcn.photos.files import read_file
 
-    _check_names(options.photos)
-    segmenter = Segmenter.load(options.model)
-    palette = segmenter.card.palette
-    options.out.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for path in progress(options.photos, "Segmenting"):
-        try:
-            photo = decode(_bytes(path), path.name)
-        except FcnError as error:
-            print(f"fcn segment: {path}: {error}", file=sys.stderr)
-            failed += 1
-            continue
-        scores = segmenter.score(photo.pixels, options.size)
-        found = segmenter.upsample(scores, options.stride, options.upsampling)
-        labels = labels_to_own_size(found.labels, photo.size)
-        cells = render.cells_png(
-            scores.coarse_labels(options.stride), palette, options.stride, scores.height, scores.width
-        )
-        pictures = {
-            "labels": render.labels_png(labels, palette),
-            "overlay": render.png(render.overlay(photo.pixels, labels, palette, 0.6)),
-            "coarse": cells,
-        }
-        for kind, data in pictures.items():
-            (options.out / f"{path.stem}.{kind}.png").write_bytes(data)
+    with Decoder(1) as decoder:
+        segmenter = Segmenter.load(options.model)
+        options.out.mkdir(parents=True, exist_ok=True)
+        names = result_names(options.photos)
+        for path, name in progress(list(zip(options.photos, names, strict=True)), "Segmenting"):
+            try:
+                pictures = segment_photo(segmenter, decoder, read_file(path), path.name, options)
+            except FcnError as error:
+                print(f"fcn segment: {path}: {error}", file=sys.stderr)
+                failed += 1
+                continue
+            for kind, data in pictures.items():
+                (options.out / f"{name}.{kind}.png").write_bytes(data)
+            if name != path.stem:
+                print(f"fcn segment: the results of {path} are named {name}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def segment_photo(
+    segmenter: Segmenter, decoder: Decoder, data: bytes, name: str, options: argparse.Namespace
+) -> dict[str, bytes]:
+    """The results for one photo, by kind."""
+    from fcn.photos.images import LARGEST, labels_to_own_size
+    from fcn.pictures import export, render
+
+    photo = decoder.decode_light(data, name, max(LARGEST, options.size))
+    scores = segmenter.score(photo, options.size)
+    found = segmenter.upsample(scores, options.stride, options.upsampling).labels
+    if max(photo.pixels.shape) < (side := export.longest_side(photo.size)):
+        photo = decoder.decode_light(data, name, side)
+    palette, cells = segmenter.card.palette, scores.coarse_labels(options.stride)
+    shown = labels_to_own_size(found, (photo.pixels.shape[0], photo.pixels.shape[1]))
+    return {
+        "labels": render.labels_png(labels_to_own_size(found, photo.size), palette),
+        "overlay": render.png(render.overlay(photo.pixels, shown, palette, 0.6)),
+        "coarse": render.cells_png(cells, palette, options.stride, scores.height, scores.width),
+    }
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -78,7 +95,7 @@ def evaluate(options: argparse.Namespace) -> int:
         return 0
     segmenter = Segmenter.load(options.model)
     classes = segmenter.card.classes
-    samples = (read_pair(pair, len(classes)) for pair in progress(pairs, "Evaluating"))
+    samples = (read_pair(pair, len(classes), options.size) for pair in progress(pairs, "Evaluating"))
     if options.compare:
         comparison = {"model": options.model, **compare(segmenter, samples, options.size)}
         print(json.dumps(comparison) if options.json else comparison_table(comparison))
@@ -164,23 +181,20 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _check_names(photos: list[Path]) -> None:
-    """Results are named after photos: refuse two of one name before the second overwrites the first."""
-    first: dict[str, Path] = {}
-    for path in photos:
-        if path.stem in first:
-            raise DataError(
-                f"The results of {first[path.stem]} and {path} would both be named {path.stem}. "
-                "Rename one, or segment them into two folders."
-            )
-        first[path.stem] = path
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PhotoError(f"The file cannot be read: {error.strerror}.") from error
+def result_names(photos: list[Path]) -> list[str]:
+    """Names for the results of each photo: its own without the ending; street, street-2, ... where some are alike."""
+    stems = [path.stem for path in photos]
+    taken = {stem.casefold() for stem in stems}
+    names: list[str] = []
+    for place, stem in enumerate(stems):
+        name, number = stem, 1
+        if stem.casefold() in {earlier.casefold() for earlier in stems[:place]}:
+            while name.casefold() in taken:
+                number += 1
+                name = f"{stem}-{number}"
+            taken.add(name.casefold())
+        names.append(name)
+    return names
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -192,8 +206,9 @@ def _parser() -> argparse.ArgumentParser:
         "segment",
         help="label every pixel of photos",
         formatter_class=plain,
-        description="Write NAME.labels.png (class indices, the photo's own size), NAME.overlay.png and\n"
-        "NAME.coarse.png (the score map's labels, a cell each) for every photo.",
+        description="Write NAME.labels.png (class indices, the photo's own size), NAME.overlay.png (half of\n"
+        "it above 16 megapixels) and NAME.coarse.png (the score map's labels, a cell each) for every photo.\n"
+        "Two photos of one name give NAME and NAME-2.",
         epilog="example:\n  python -m fcn segment street.jpg --stride 8 --out results",
     )
     command.add_argument("photos", metavar="PHOTO", nargs="+", type=Path)
@@ -270,8 +285,8 @@ def _model_options(command: argparse.ArgumentParser) -> None:
         "--size",
         metavar="PIXELS",
         type=_positive,
-        default=480,
-        help="longest side of the photo as the network sees it (default: 480)",
+        default=WORKING_SIDE,
+        help=f"longest side of the photo as the network sees it (default: {WORKING_SIDE})",
     )
 
 

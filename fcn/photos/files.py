@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import re
+import stat
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from PIL import ImageFile
 from PIL.Image import DecompressionBombError
 
-from fcn.errors import FcnError
+from fcn.errors import FcnError, PhotoError
 from fcn.internals import pillow_plugin
 
 try:
@@ -37,6 +39,7 @@ MAX_READS = 1_000_000  # of a few bytes each: about a second of Pillow's time
 MAX_PARTS = 50_000  # chunks of a PNG, segments of a JPEG, values of a TIFF tag
 MAX_SCANS = 50  # a progressive JPEG has about 10; each takes 15 ms at 50 megapixels
 MAX_NAME = 80  # characters of a file's name in a sentence
+OPEN_PIPE = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)")
 JPEG_MARK = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # not stuffing, restart or filling
 
 
@@ -55,11 +58,7 @@ def open_header(
     data: bytes, name: str, formats: Sequence[str], format_names: str, error: type[FcnError]
 ) -> ImageFile.ImageFile:
     """Read the header only, and refuse what is too large before any pixel is decoded."""
-    if not data:
-        raise error(f"{name} is empty (0 bytes). Choose another file.")
-    if len(data) > MAX_BYTES:
-        received = f"{_tenths(len(data), 1024**2)} MB"
-        raise error(f"{name} has {received}; the limit is {MAX_BYTES // 1024**2} MB. Save it smaller or as JPEG.")
+    check_length(len(data), name, error)
     brand = data[8:12] if data[4:8] == b"ftyp" else b""
     if brand in (b"avif", b"avis"):
         raise error(f"{name} is an AVIF file, which cannot be read here. Save it as JPEG and upload that.")
@@ -79,6 +78,41 @@ def open_header(
     if max(image.size) > MAX_SIDE:
         raise error(f"{name} has {width} x {height} pixels; the limit is {MAX_SIDE:,} pixels a side. Save it smaller.")
     return image
+
+
+def read_file(path: Path, error: type[FcnError] = PhotoError) -> bytes:
+    """Read a file that somebody names, unless it is too large, endless or no file at all.
+
+    Args:
+        path: A file; or standard input or another open pipe, by its name in /dev.
+        error: What to raise when there is nothing to read, or too much.
+    """
+    name = shown_name(path.name)
+    try:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            check_length(status.st_size or 1, name, error)  # 0 may be a file that the system makes up
+            source: Path | int = path
+        elif (descriptor := OPEN_PIPE.fullmatch(str(path))) and stat.S_ISFIFO(status.st_mode):
+            source = int(descriptor[1] or 0)
+        else:
+            what = "a folder" if path.is_dir() else "a device or a pipe"
+            raise error(f"{name} is {what}, not a photo. Choose a file, or send a photo through /dev/stdin.")
+        with open(source, "rb", closefd=isinstance(source, Path)) as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as cause:
+        raise error(f"The file cannot be read: {cause.strerror}.") from cause
+    check_length(len(data), name, error)
+    return data
+
+
+def check_length(length: int, name: str, error: type[FcnError]) -> None:
+    """Refuse a file without bytes and one with too many."""
+    if not length:
+        raise error(f"{name} is empty (0 bytes). Choose another file.")
+    if length > MAX_BYTES:
+        received = f"{_tenths(length, 1024**2)} MB"
+        raise error(f"{name} has {received}; the limit is {MAX_BYTES // 1024**2} MB. Save it smaller or as JPEG.")
 
 
 def shown_name(name: str) -> str:

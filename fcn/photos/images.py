@@ -1,24 +1,27 @@
 """Photos in and out of the network: bytes to RGB, RGB to network input, labels to the photo's own size.
 
-This is the only preprocessing: training, evaluation and the pages all come through here.
+This is the only preprocessing: pages, command line, evaluation and training all come through here, so that one file
+gives the same labels everywhere. A large photo is first decoded lightly (`decode_light`), a whole number of times
+smaller; `shrink` brings that copy to the working size, which is worked out from the photo's own size.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image
 
 from fcn.errors import PhotoError
-from fcn.photos.files import HEIF, failing_as, open_header, shown_name
+from fcn.photos.files import HEIF, MAX_SIDE, failing_as, open_header, shown_name
+from fcn.photos.rgb import Pixels, rgb_pixels
 
+WORKING_SIDE = 480  # pixels, the longest side of a photo as the network sees it, unless another is asked for
+LARGEST = 960  # pixels, the longest working side that a light copy is good for, unless another is asked for
 MAX_EXIF = 1024**2
-BAND = 1 << 19  # pixels converted at a time
 STRIDE_MULTIPLE = 32  # the network's overall stride
 IGNORE_LABEL = 255  # a pixel that counts in no score
 
@@ -27,7 +30,6 @@ FORMAT_NAMES = "JPEG, PNG, WebP, BMP, GIF" + (", TIFF or HEIC" if HEIF else " or
 NARROW = 100  # max_side : shortest side; at 480 pixels the short side is then under 5
 
 Labels = NDArray[np.uint8]
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Photo:
     """A decoded photo, upright.
 
     Attributes:
-        pixels: (H, W, 3) uint8 RGB, read-only. Smaller than `size` only if `decode` was given `max_side`.
+        pixels: (H, W, 3) uint8 RGB, read-only. A light or shrunk copy has fewer than `size` says.
         size: the photo's own (height, width) in pixels, as shown upright.
         sha256: hex digest of the bytes received; with the model's id, the key of every cache.
         notes: sentences for the visitor about what was done to the photo.
@@ -60,26 +62,20 @@ class NetworkInput:
         array: (1, H32, W32, 3) float32 RGB, 0-255; H32 and W32 are multiples of 32.
         height: rows of `array` that hold the photo; the rest repeats its last row.
         width: columns of `array` that hold the photo.
-        own_height: rows of the pixels received.
-        own_width: columns of the pixels received.
     """
 
     array: NDArray[np.float32]
     height: int
     width: int
-    own_height: int
-    own_width: int
 
 
-def decode(data: bytes, name: str = "photo", *, max_side: int | None = None) -> Photo:
-    """Decode an uploaded file to an upright RGB photo; its colour profile is not applied.
+def decode(data: bytes, name: str = "photo", *, max_side: int | None = WORKING_SIDE) -> Photo:
+    """Decode a file to an upright RGB photo at working size; its colour profile is not applied.
 
     Args:
         data: the file's bytes: JPEG, PNG, WebP, BMP, GIF, TIFF, or HEIC where pillow-heif is installed.
         name: what to call the file in an error.
-        max_side: about how many pixels the longest side is going to be shrunk to. A larger photo is decoded lighter: a
-            JPEG at 1/2, 1/4 or 1/8 size, at least `max_side`; others shrunk by whole blocks, to at least twice
-            `max_side`. None decodes at full size.
+        max_side: longest side of the working size in pixels, as for `shrink`. None decodes at the photo's own size.
 
     Returns:
         The photo, 8 bits a channel, transparency on white.
@@ -87,17 +83,34 @@ def decode(data: bytes, name: str = "photo", *, max_side: int | None = None) -> 
     Raises:
         PhotoError: the bytes are empty, too many, too many pixels, damaged or no image of these formats.
     """
+    if max_side is None:
+        return decode_light(data, name, MAX_SIDE)
+    photo = decode_light(data, name, max(LARGEST, max_side))
+    return replace(photo, pixels=shrink(photo, max_side))
+
+
+def decode_light(data: bytes, name: str = "photo", side: int = LARGEST) -> Photo:
+    """Decode a file to a copy that is a whole number of times smaller, for working sizes that are chosen later.
+
+    A JPEG decodes at 1/2, 1/4 or 1/8 size in a third of the time; of others whole blocks are averaged.
+
+    Args:
+        data: as for `decode`.
+        name: as for `decode`.
+        side: what the copy's longest side is not to fall below, pixels. A smaller photo keeps its size.
+
+    Raises:
+        PhotoError: as for `decode`.
+    """
     name = shown_name(name)
     image = open_header(data, name, FORMATS, FORMAT_NAMES, PhotoError)
     width, height = image.size
     damaged = f"{name} is damaged or incomplete: its pixels cannot be read. Upload it again, or save it anew as JPEG."
     with failing_as(PhotoError(damaged)):
-        if max_side is not None and max(width, height) > max_side:
-            scale = max_side / max(width, height)
-            image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
+        factor = max(1, max(width, height) // side)
+        image.draft(None, (max(1, width // factor), max(1, height // factor)))
         image.load()
-        factor = 1 if max_side is None else max(1, max(image.size) // (2 * max_side))
-        pixels, notes = _rgb_pixels(image, factor)
+        pixels, notes = rgb_pixels(image, max(1, max(image.size) // side))
         turn = _orientation(image)
         if turn in (5, 6, 7, 8):
             pixels, width, height = pixels.transpose(1, 0, 2), height, width
@@ -107,29 +120,59 @@ def decode(data: bytes, name: str = "photo", *, max_side: int | None = None) -> 
     return Photo(pixels, (height, width), hashlib.sha256(data).hexdigest(), tuple(notes))
 
 
-def network_input(pixels: Pixels, max_side: int = 480) -> NetworkInput:
-    """Shrink a photo to the working size and pad it to a multiple of 32.
+def working_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """Height and width of a photo as the network sees it, for its own `size`. A smaller photo is not enlarged."""
+    scale = min(1.0, max_side / max(size))
+    height, width = (max(1, round(side * scale)) for side in size)
+    return height, width
 
-    Bicubic, which Pillow widens to the scale and so does not alias; `reducing_gap` first averages whole blocks, four
-    times quicker for 12 megapixels at a mean difference of 0.3 of 255. Padding repeats the last row and column: black
-    would be an edge that the photo does not have.
+
+def shrink(photo: Photo | Pixels, max_side: int = WORKING_SIDE) -> Pixels:
+    """Bring a photo to working size: the only resize before the network.
+
+    Whole blocks are averaged first, as `decode_light` does. Then bicubic, which Pillow widens to the scale and so does
+    not alias; `reducing_gap` averages blocks once more where that is four times quicker, at a mean difference of 0.3
+    of 255.
 
     Args:
-        pixels: (H, W, 3) uint8 RGB.
-        max_side: longest side of the working size in pixels, at least 1. A smaller photo is not enlarged.
+        photo: A photo, perhaps a light copy; or all its pixels, (H, W, 3) uint8 RGB.
+        max_side: longest side of the working size in pixels, at least 1.
 
     Returns:
-        The array for the network, and what is needed to crop its output and bring it back to the photo's size.
+        (height, width, 3) uint8, as `working_size` says.
+
+    Raises:
+        ValueError: the copy was decoded for a smaller working size.
     """
-    own_height, own_width = pixels.shape[:2]
-    scale = min(1.0, max_side / max(own_height, own_width))
-    height, width = max(1, round(own_height * scale)), max(1, round(own_width * scale))
-    if (height, width) != (own_height, own_width):
-        resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
-        pixels = np.asarray(resized)  # (height, width, 3)
+    pixels, size = (photo.pixels, photo.size) if isinstance(photo, Photo) else (photo, photo.shape[:2])
+    height, width = working_size((size[0], size[1]), max_side)
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    if pixels.shape[0] < height or pixels.shape[1] < width:
+        raise ValueError(f"The copy has {pixels.shape[:2]} pixels, too few for {height, width}. Decode it larger.")
+    image = Image.fromarray(pixels)
+    image = image.reduce(max(1, max(image.size) // max(LARGEST, max_side)))
+    shrunk: Pixels = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
+    return shrunk
+
+
+def network_input(photo: Photo | Pixels, max_side: int = WORKING_SIDE) -> NetworkInput:
+    """Shrink a photo to the working size and pad it to a multiple of 32.
+
+    Padding repeats the last row and column: black would be an edge that the photo does not have.
+
+    Args:
+        photo: As for `shrink`.
+        max_side: As for `shrink`.
+
+    Returns:
+        The array for the network, and what is needed to crop its output.
+    """
+    pixels = shrink(photo, max_side)
+    height, width = pixels.shape[:2]
     margins = ((0, -height % STRIDE_MULTIPLE), (0, -width % STRIDE_MULTIPLE), (0, 0))
     padded = np.pad(pixels, margins, mode="edge").astype(np.float32)  # (H32, W32, 3)
-    return NetworkInput(padded[np.newaxis], height, width, own_height, own_width)
+    return NetworkInput(padded[np.newaxis], height, width)
 
 
 def labels_to_own_size(labels: Labels, size: tuple[int, int]) -> Labels:
@@ -146,84 +189,6 @@ def labels_to_own_size(labels: Labels, size: tuple[int, int]) -> Labels:
     rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(labels.shape, size, strict=True))
     own: Labels = labels[:, columns][rows]
     return own
-
-
-def bands(image: Image.Image, step: int = 1) -> Iterator[tuple[int, int, Image.Image]]:
-    """Cut an image into bands of about BAND pixels, a multiple of `step` rows high: first row, end, and the band."""
-    width, height = image.size
-    rows = max(1, BAND // width // step) * step
-    for top in range(0, height, rows):
-        end = min(top + rows, height)
-        yield top, end, image.crop((0, top, width, end))
-
-
-def _rgb_pixels(image: Image.Image, factor: int) -> tuple[Pixels, list[str]]:
-    """Convert to RGB and shrink by a whole factor. In bands: Pillow's 4 bytes a pixel are 200 MB at the limit."""
-    width, height = image.size
-    pixels = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
-    span, notes = _span(image), dict[str, None]()
-    for top, end, band in bands(image, factor):
-        rgb, said = _to_rgb(band, span)
-        pixels[top // factor : -(-end // factor)] = np.asarray(rgb.reduce(factor))
-        notes |= dict.fromkeys(said)
-    return pixels, list(notes)
-
-
-def _to_rgb(image: Image.Image, span: tuple[float, float] = (0.0, 1.0)) -> tuple[Image.Image, list[str]]:
-    """Convert any Pillow mode to RGB; say so where a visitor could see a difference. `span` is for modes I and F."""
-    if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        grey = ((values + 128) // 257).astype(np.uint8)  # Pillow's own conversion clips everything above 255
-        return Image.fromarray(grey).convert("RGB"), ["16-bit greyscale: scaled to 8 bits."]
-    if image.mode in ("I", "F"):
-        grey = _stretched(_finite(image), *span)
-        return Image.fromarray(grey).convert("RGB"), ["Greyscale values scaled from their own darkest to brightest."]
-    if image.mode == "LAB":
-        spaces = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        rgb = ImageCms.profileToProfile(image, *spaces, outputMode="RGB")
-        assert rgb is not None  # None is for inPlace=True
-        return rgb, ["Lab colours converted to RGB."]
-    if image.mode == "CMYK":
-        return image.convert("RGB"), ["CMYK converted to RGB without a colour profile: colours may differ from print."]
-    if image.mode == "La":  # Pillow's only mode without a way to RGBA
-        image = image.convert("LA")
-    if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"))
-    return image.convert("RGB"), []
-
-
-def _span(image: Image.Image) -> tuple[float, float]:
-    """Find the darkest and brightest value of modes I and F, whose range nobody knows."""
-    if image.mode not in ("I", "F"):
-        return 0.0, 1.0
-    extremes = [(float(found.min()), float(found.max())) for *_, band in bands(image) for found in [_finite(band)]]
-    return min(low for low, _ in extremes), max(high for _, high in extremes)
-
-
-def _finite(image: Image.Image) -> NDArray[np.float32]:
-    """Give (H, W) float32 without infinities, so that a difference of two values still fits."""
-    limit = 1e37
-    values = np.nan_to_num(np.asarray(image).astype(np.float32), nan=0.0, posinf=limit, neginf=-limit)
-    finite: NDArray[np.float32] = values.clip(-limit, limit)
-    return finite
-
-
-def _stretched(values: NDArray[np.float32], low: float, high: float) -> Pixels:
-    """Scale low to high to 0-255 uint8; a constant picture is black."""
-    if high <= low:
-        return np.zeros(values.shape, np.uint8)
-    scaled: Pixels = np.rint((values - np.float32(low)) / np.float32(high - low) * 255).astype(np.uint8)
-    return scaled
-
-
-def _on_white(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Composite an RGBA image on white, the page's own background."""
-    alpha = image.getchannel("A")
-    if alpha.getextrema() == (255, 255):
-        return image.convert("RGB"), []
-    background = Image.new("RGB", image.size, "white")
-    background.paste(image.convert("RGB"), mask=alpha)
-    return background, ["Transparent areas are shown on white."]
 
 
 def _orientation(image: Image.Image) -> object:

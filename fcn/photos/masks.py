@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,11 +11,18 @@ from PIL import Image
 
 from fcn.errors import MaskError
 from fcn.photos.files import failing_as, open_header
-from fcn.photos.images import IGNORE_LABEL, Labels, Pixels, bands
+from fcn.photos.images import IGNORE_LABEL, Labels, labels_to_own_size
+from fcn.photos.rgb import Pixels, bands
 
 
 def read_mask(
-    data: bytes, classes: Sequence[str], palette: Sequence[tuple[int, int, int]], size: tuple[int, int]
+    data: bytes,
+    size: tuple[int, int],
+    classes: int,
+    palette: Sequence[tuple[int, int, int]] = (),
+    *,
+    name: str = "The mask",
+    most: int | None = None,
 ) -> Labels:
     """Read a ground-truth mask, either class indices or colours.
 
@@ -24,9 +32,12 @@ def read_mask(
 
     Args:
         data: the bytes of a PNG.
-        classes: class names in the model's order, at most 255.
-        palette: one (red, green, blue) a class, 0-255.
         size: (height, width) the mask must have, as in `Photo.size`.
+        classes: number of classes, at most 255.
+        palette: one (red, green, blue) a class, 0-255; none, if only class indices are wanted.
+        name: what to call the mask in an error.
+        most: how many pixels the labels may have; of a larger mask every pixel is checked, and `fit` says which size
+            is returned. None for the mask's own size.
 
     Returns:
         (height, width) uint8: class indices and IGNORE_LABEL.
@@ -34,23 +45,33 @@ def read_mask(
     Raises:
         MaskError: no PNG, another size than the photo, or values and colours that are no class.
     """
-    image = open_header(data, "The mask", ("PNG",), "PNG (other formats change label values)", MaskError)
+    image = open_header(data, name, ("PNG",), "PNG (other formats change label values)", MaskError)
     if image.size != (size[1], size[0]):
         received, expected = f"{image.width} x {image.height}", f"{size[1]} x {size[0]}"
-        raise MaskError(f"The mask is {received} pixels and the photo {expected}. Use a mask of the photo's size.")
-    with failing_as(MaskError("The mask is damaged or incomplete: its pixels cannot be read. Save it again as PNG.")):
+        raise MaskError(f"{name} has {received} pixels, its photo {expected}. Use a mask of the photo's size.")
+    with failing_as(MaskError(f"{name} is damaged or incomplete: its pixels cannot be read. Save it again as PNG.")):
         image.load()
-        by_colour = image.mode in ("RGB", "RGBA") or (image.mode == "P" and _colours_in_use(image) <= set(palette))
-        if image.mode == "LA":
-            raise MaskError(f"The mask has mode {image.mode}. Save it as greyscale, with a colour table, or as RGB.")
+        in_colour = image.mode in ("RGB", "RGBA")
+        if image.mode == "LA" or (in_colour and not palette):
+            kinds = "greyscale, with a colour table, or as RGB" if palette else "greyscale: class indices"
+            raise MaskError(f"{name} has {len(image.getbands())} channels. Save it as {kinds}.")
+        by_colour = in_colour or (bool(palette) and image.mode == "P" and _colours_in_use(image) <= set(palette))
         table = _table(palette) if by_colour else None
         labels = np.empty(size, np.uint8)
         for top, end, band in bands(image):  # whole, a colour mask of 50 megapixels would take over 1 GB
             if table is None:
-                labels[top:end] = _labels_from_indices(np.asarray(band), len(classes))
+                labels[top:end] = _labels_from_indices(np.asarray(band), classes, name)
             else:
-                labels[top:end] = _labels_from_colours(np.asarray(band.convert("RGB")), table)
-    return labels
+                labels[top:end] = _labels_from_colours(np.asarray(band.convert("RGB")), table, name)
+    return labels if most is None else labels_to_own_size(labels, fit(size, most))
+
+
+def fit(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """The size (height, width) of a picture with at most so many pixels and about the same shape."""
+    height, width = size
+    scale = min(1.0, math.sqrt(most / (height * width)))
+    height = max(1, min(most, round(height * scale)))
+    return height, max(1, min(most // height, round(width * scale)))
 
 
 def _colours_in_use(image: Image.Image) -> set[tuple[int, int, int]]:
@@ -61,13 +82,13 @@ def _colours_in_use(image: Image.Image) -> set[tuple[int, int, int]]:
     return {(int(red), int(green), int(blue)) for red, green, blue in table[np.flatnonzero(image.histogram())]}
 
 
-def _labels_from_indices(values: NDArray[np.generic], classes: int) -> Labels:
+def _labels_from_indices(values: NDArray[np.generic], classes: int, name: str) -> Labels:
     """Check (H, W) class indices of any integer type."""
     unknown = sorted(set(np.unique(values).astype(int).tolist()) - {*range(classes), IGNORE_LABEL})
     if unknown:
         listed = ", ".join(str(value) for value in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         expected = f"0 to {classes - 1}, or {IGNORE_LABEL} for pixels to ignore"
-        raise MaskError(f"The mask holds values that are no class: {listed}. Use class indices {expected}.")
+        raise MaskError(f"{name} holds values that are no class: {listed}. Use class indices {expected}.")
     return values.astype(np.uint8)
 
 
@@ -79,7 +100,7 @@ def _table(palette: Sequence[tuple[int, int, int]]) -> Labels:
     return table
 
 
-def _labels_from_colours(values: Pixels, table: Labels) -> Labels:
+def _labels_from_colours(values: Pixels, table: Labels, name: str) -> Labels:
     """Look up (H, W, 3) colours in the table."""
     red, green, blue = np.moveaxis(values.astype(np.uint32), -1, 0)  # (H, W) each
     packed = (red << 16) + (green << 8) + blue
@@ -88,5 +109,5 @@ def _labels_from_colours(values: Pixels, table: Labels) -> Labels:
     if unknown.size:
         colours = [f"({c >> 16}, {c >> 8 & 255}, {c & 255})" for c in unknown[:5].tolist()]
         listed = ", ".join(colours) + (", ..." if unknown.size > 5 else "")
-        raise MaskError(f"The mask holds colours that are no class: {listed}. Use the colours of the legend exactly.")
+        raise MaskError(f"{name} holds colours that are no class: {listed}. Use the colours of the legend exactly.")
     return labels

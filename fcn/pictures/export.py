@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,15 @@ import numpy as np
 
 from fcn.model.segmenter import Scores
 from fcn.model.zoo import Card
-from fcn.photos.images import Labels, Pixels, labels_to_own_size
+from fcn.photos.images import Labels, Photo, labels_to_own_size
 from fcn.pictures import render
+
+MOST_PIXELS = 16_000_000  # of a file: an overlay of 50 megapixels would take 10 s and 1 GB
+
+
+def longest_side(size: tuple[int, int]) -> int:
+    """The longest side of the files for a photo of `size`, pixels: its own, or half of it above MOST_PIXELS."""
+    return max(size) // math.ceil(math.sqrt(size[0] * size[1] / MOST_PIXELS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +29,7 @@ class Export:
     """All that the files are made of.
 
     Attributes:
-        pixels: (H, W, 3) uint8, the photo at its own size.
+        photo: The photo, decoded with `longest_side`.
         card: The model's card.
         scores: Its score maps of the photo.
         stride: Of the score map that was enlarged.
@@ -30,7 +38,7 @@ class Export:
         opacity: Of the colours of the overlay, 0 to 1.
     """
 
-    pixels: Pixels
+    photo: Photo
     card: Card
     scores: Scores
     stride: int
@@ -40,12 +48,12 @@ class Export:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The photo's own (height, width), pixels."""
-        return self.pixels.shape[0], self.pixels.shape[1]
+        """The files' (height, width), pixels: the photo's own, or half of it."""
+        return self.photo.pixels.shape[0], self.photo.pixels.shape[1]
 
     @property
     def labels(self) -> Labels:
-        """The chosen labels at the photo's own size, (H, W) uint8."""
+        """The chosen labels at the files' size, (H, W) uint8."""
         return labels_to_own_size(self.by_upsampling[self.upsampling], self.size)
 
 
@@ -56,7 +64,7 @@ def labels_png(export: Export) -> bytes:
 
 def overlay_png(export: Export) -> bytes:
     """The colours over the photo."""
-    return render.png(render.overlay(export.pixels, export.labels, export.card.palette, export.opacity))
+    return render.png(render.overlay(export.photo.pixels, export.labels, export.card.palette, export.opacity))
 
 
 def coarse_png(export: Export) -> bytes:
@@ -94,16 +102,18 @@ def readme_txt(export: Export) -> bytes:
     """What is in the files, and how each was made."""
     card, scores, stride = export.card, export.scores, export.stride
     rows, columns, classes = scores.cells(stride).shape
-    height, width = export.size
+    (height, width), (own_height, own_width) = export.size, export.photo.size
+    most = f"{MOST_PIXELS // 10**6} megapixels"
+    half = "" if height == own_height else f" Files are {width} x {height}: it has over {most}."
     working = f"{scores.width} x {scores.height}"
     lines = [
-        f"Segmentation of a photo of {width} x {height} pixels, computed at {working}.",
+        f"Segmentation of a photo of {own_width} x {own_height} pixels, computed at {working}.{half}",
         f"Model: {card.title} ({card.name}, {card.date}, SHA-256 {card.sha256}), FCN-{stride}s.",
         f"Upsampling: {export.upsampling}, x{stride}.",
         f"Classes: {', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}.",
         "",
         f"labels.png      Class index of each pixel, {width} x {height}; the palette holds the colours. Labels were",
-        f"                computed at {working} and brought to the photo's size by nearest neighbour.",
+        f"                computed at {working} and brought to this size by nearest neighbour.",
         f"overlay.png     The colours of labels.png over the photo, opacity {export.opacity:.0%}.",
         f"coarse.png      The best class of each of the {columns} x {rows} cells of the score map, {working}.",
         "difference.png  Orange: bilinear and transposed-convolution upsampling give different classes.",

@@ -14,6 +14,7 @@ from fcn.photos.images import Labels, Pixels
 
 Palette = Sequence[tuple[int, int, int]]
 GRID = (20, 20, 20)  # lines between cells
+BAND = 1 << 20  # pixels mixed at a time
 
 
 def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float) -> Pixels:
@@ -28,8 +29,13 @@ def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float) ->
     Returns:
         (H, W, 3) uint8.
     """
-    colours = _palette_image(labels, palette).convert("RGB")
-    return np.asarray(Image.blend(Image.fromarray(pixels), colours, opacity))
+    mixed = np.empty_like(pixels)
+    rows = max(1, BAND // pixels.shape[1])
+    for top in range(0, pixels.shape[0], rows):  # whole, 16 megapixels would take 250 MB
+        band = slice(top, top + rows)
+        colours = _palette_image(labels[band], palette).convert("RGB")
+        mixed[band] = np.asarray(Image.blend(Image.fromarray(pixels[band]), colours, opacity))
+    return mixed
 
 
 def png(pixels: Pixels) -> bytes:
@@ -77,7 +83,8 @@ def cells_png(labels: Labels, palette: Palette, stride: int, height: int, width:
 
 def errors_png(wrong: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> bytes:
     """Draw wrong pixels orange, unknown ones grey, on near white; both (H, W) bool."""
-    states = np.where(unknown, 2, wrong).astype(np.uint8)
+    states = wrong.astype(np.uint8)
+    states[unknown] = 2
     return labels_png(states, ((240, 243, 246), (213, 94, 0), (150, 150, 150)))
 
 

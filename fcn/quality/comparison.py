@@ -9,7 +9,7 @@ import numpy as np
 
 from fcn.errors import ModelError
 from fcn.model.segmenter import Segmenter
-from fcn.photos.images import Labels, Pixels
+from fcn.photos.images import WORKING_SIDE, Labels, Pixels
 from fcn.quality.evaluation import percent, score_variants
 from fcn.quality.metrics import TRIMAPS, Matrix, Scorer, mean_iou
 
@@ -20,7 +20,9 @@ SMOOTHING = 0.7  # pixels, standard deviation of the Gaussian
 Measure = Callable[[Scorer, np.ndarray], float]
 
 
-def compare(segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = 480) -> dict[str, Any]:
+def compare(
+    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = WORKING_SIDE
+) -> dict[str, Any]:
     """Compare the transposed convolution of stride 32 with what has no kernel of its own, on the same photos.
 
     The rivals are bilinear interpolation of the scores and, for a model with shape channels, "mixed": bilinear
@@ -91,7 +93,7 @@ MEASURES: dict[str, Measure] = {
 
 
 def inspect_kernels(
-    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = 480
+    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = WORKING_SIDE
 ) -> list[dict[str, Any]]:
     """Tell smooth kernels from speckled ones: a fine grid in a kernel flatters boundary F1 without being of use.
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from fcn.errors import DataError
+from fcn.errors import DataError, MaskError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmenter
 from fcn.model.upsampling import bilinear
-from fcn.photos.files import failing_as
-from fcn.photos.images import IGNORE_LABEL, Labels, Pixels, decode, labels_to_own_size
+from fcn.photos.files import read_file, shown_name
+from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, Labels, Pixels, decode, labels_to_own_size
+from fcn.photos.masks import read_mask
 from fcn.quality.metrics import TRIMAPS, Scorer, confusion_matrix, mean_iou
 
 FACTORS = (2, 4, 8, 16, 32, 64)  # of the upper bound
@@ -44,38 +44,28 @@ def find_pairs(folder: Path) -> list[Pair]:
     return pairs
 
 
-def read_pair(pair: Pair, classes: int) -> tuple[Pixels, Labels]:
+def read_pair(pair: Pair, classes: int, max_side: int | None = None) -> tuple[Pixels, Labels]:
     """Read a photo and its mask.
 
     Args:
         pair: Their paths.
         classes: Number of classes; mask values are below it, or IGNORE_LABEL.
+        max_side: Longest side of the photo at working size, pixels; None for the photo's own size.
 
     Returns:
-        Photo (H, W, 3) uint8 and labels (H, W) uint8.
+        Photo (h, w, 3) uint8 and labels (H, W) uint8; the labels always have the photo's own size.
 
     Raises:
         PhotoError: The photo cannot be read.
-        DataError: The mask cannot be read, has another size than its photo, or holds unknown classes.
+        MaskError: The mask cannot be read, has another size than its photo, or holds unknown classes.
     """
-    pixels = decode(pair[0].read_bytes(), pair[0].name).pixels
-    with failing_as(DataError(f"The mask {pair[1]} cannot be read as an image. Save it as PNG.")):
-        labels = np.asarray(Image.open(pair[1]))
-    if labels.ndim != 2:
-        raise DataError(f"The mask {pair[1].name} has {labels.shape[2]} channels. Save it with one: the class indices.")
-    if labels.shape != pixels.shape[:2]:
-        raise DataError(f"The mask {pair[1].name} is {_size(labels)}, its photo {_size(pixels)} pixels.")
-    unknown = sorted(set(np.unique(labels).tolist()) - {*range(classes), IGNORE_LABEL})
-    if unknown:
-        raise DataError(
-            f"The mask {pair[1].name} holds the values {unknown[:5]}; "
-            f"the model knows the classes 0 to {classes - 1}, and {IGNORE_LABEL} for pixels to ignore."
-        )
-    return pixels, labels.astype(np.uint8)
+    photo = decode(read_file(pair[0]), pair[0].name, max_side=max_side)
+    labels = read_mask(read_file(pair[1], MaskError), photo.size, classes, name=f"The mask {shown_name(pair[1].name)}")
+    return photo.pixels, labels
 
 
 def evaluate(
-    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = 480
+    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = WORKING_SIDE
 ) -> list[dict[str, Any]]:
     """Score a model on photos with ground truth.
 
@@ -95,7 +85,10 @@ def evaluate(
 
 
 def score_variants(
-    segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], variants: Iterable[Variant], max_side: int = 480
+    segmenter: Segmenter,
+    samples: Iterable[tuple[Pixels, Labels]],
+    variants: Iterable[Variant],
+    max_side: int = WORKING_SIDE,
 ) -> dict[Variant, Scorer]:
     """Score several ways to enlarge on the same photos; one pass of the backbone a photo serves all of them."""
     scorers = {variant: Scorer(len(segmenter.card.classes)) for variant in variants}
@@ -178,7 +171,3 @@ def row(scorer: Scorer, stride: int, upsampling: str, classes: tuple[str, ...]) 
 def percent(fraction: float) -> float | None:
     """0-1 -> 0-100 with two decimals; NaN -> None, which JSON writes as null."""
     return None if math.isnan(fraction) else round(100 * float(fraction), 2)
-
-
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[1]} x {array.shape[0]}"

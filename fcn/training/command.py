@@ -139,9 +139,10 @@ def suiting(segmenter: Segmenter, samples: Any) -> cards.Limits:
 
 def _validation(folder: Path | None, classes: int, quick: bool) -> Any:
     """Validation photos, read when they are looked at; synthetic scenes where there is no folder."""
+    from fcn.photos.images import WORKING_SIDE
     from fcn.quality.evaluation import find_pairs, read_pair
     from fcn.training.dataset import VALIDATION_SEED, SceneFolder
 
     if folder is None:
         return SceneFolder(VALIDATION_SEED, 2 if quick else 50)
-    return [read_pair(pair, classes) for pair in find_pairs(folder / "val")[: 2 if quick else None]]
+    return [read_pair(pair, classes, WORKING_SIDE) for pair in find_pairs(folder / "val")[: 2 if quick else None]]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import keras
 import numpy as np
 
-from fcn.photos.images import IGNORE_LABEL
 from fcn.quality.evaluation import Pair, read_pair
 from fcn.scenes.scene import render_scene
 from fcn.training.augmentation import augment, paste_objects
@@ -41,9 +37,9 @@ class SceneFolder:
         return self._drawn[index]
 
 
-def read_folder(pairs: list[Pair], classes: int) -> list[Sample]:
-    """Read photos with their masks into memory; they are used in every epoch. Errors are those of `read_pair`."""
-    return [read_pair(pair, classes) for pair in pairs]
+def read_folder(pairs: list[Pair], classes: int, max_side: int | None = None) -> list[Sample]:
+    """Read photos with their masks into memory, for use in every epoch; arguments and errors as for `read_pair`."""
+    return [read_pair(pair, classes, max_side) for pair in pairs]
 
 
 class Batches(keras.utils.PyDataset):
@@ -89,25 +85,3 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(len(self.samples))
-
-
-def pad_batches(samples: Any, size: tuple[int, int], batch: int = 4) -> Iterator[Sample]:
-    """Yield validation photos whole, in batches, padded to one size; what is added is ignored.
-
-    Args:
-        samples: Pairs of photo and labels.
-        size: Height and width, pixels, multiples of 32. Larger photos lose their right and lower edge.
-        batch: Photos at once.
-
-    Yields:
-        Photos (N, h, w, 3) float32 and labels (N, h, w) uint8.
-    """
-    height, width = size
-    for start in range(0, len(samples), batch):
-        group = [samples[index] for index in range(start, min(start + batch, len(samples)))]
-        photos = np.zeros((len(group), height, width, 3), "float32")
-        labels = np.full((len(group), height, width), IGNORE_LABEL, "uint8")
-        for row, (photo, mask) in enumerate(group):
-            h, w = min(height, mask.shape[0]), min(width, mask.shape[1])
-            photos[row, :h, :w], labels[row, :h, :w] = photo[:h, :w], mask[:h, :w]
-        yield photos, labels

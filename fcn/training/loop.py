@@ -12,7 +12,8 @@ import numpy as np
 from keras import ops
 
 from fcn.model.network import STRIDES, build
-from fcn.photos.images import IGNORE_LABEL
+from fcn.model.upsampling import bilinear
+from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, labels_to_own_size, network_input
 from fcn.quality.evaluation import find_pairs
 from fcn.quality.metrics import confusion_matrix, mean_iou
 from fcn.training.backbone_weights import load_earlier, load_imagenet
@@ -22,7 +23,6 @@ from fcn.training.dataset import (
     VALIDATION_SEED,
     Batches,
     SceneFolder,
-    pad_batches,
     read_folder,
 )
 from fcn.training.recipes import Phase, Recipe
@@ -86,7 +86,7 @@ def _samples(data: Path | None, classes: int, quick: bool) -> tuple[Any, Any]:
     training, validation = (find_pairs(data / part) for part in ("train", "val"))
     step = max(1, len(validation) // (4 if quick else VALIDATION_PHOTOS))
     training = training[:16] if quick else training
-    return read_folder(training, classes), read_folder(validation[::step], classes)
+    return read_folder(training, classes), read_folder(validation[::step], classes, WORKING_SIDE)
 
 
 def _fit(
@@ -185,7 +185,7 @@ class Progress(keras.callbacks.SwapEMAWeights):
         if (epoch + 1) % VALIDATE_EVERY and epoch + 1 < self.params["epochs"]:
             return
         self.on_test_begin()  # the averaged weights in
-        scores = validate(self.network, self.validation, len(self.recipe.classes), self.recipe.validation_size)
+        scores = validate(self.network, self.validation, len(self.recipe.classes))
         self.on_test_end()
         done, epochs = epoch + 1, self.params["epochs"]
         assert self.start is not None
@@ -202,20 +202,23 @@ class Progress(keras.callbacks.SwapEMAWeights):
         )
 
 
-def validate(model: keras.Model, samples: Any, classes: int, size: tuple[int, int]) -> dict[tuple[int, str], float]:
-    """Measure the mIoU of every head on a few photos, padded to one size.
+def validate(model: keras.Model, samples: Any, classes: int) -> dict[tuple[int, str], float]:
+    """Measure the mIoU of every head on a few photos, each brought to the network as on the page.
 
     Returns:
         mIoU, 0 to 1, by (stride, upsampling).
     """
-    ways = [(stride, way) for stride in STRIDES for way in ("bilinear", "transposed")]
-    totals = {way: np.zeros((classes, classes), np.int64) for way in ways}
-    for photos, labels in pad_batches(samples, size):
-        outputs = model.predict_on_batch(photos)
-        for stride, way in ways:
-            if way == "bilinear":
-                full = ops.convert_to_numpy(ops.image.resize(outputs[f"scores_{stride}"], size, "bilinear"))
+    variants = [(stride, upsampling) for stride in STRIDES for upsampling in ("bilinear", "transposed")]
+    totals = {variant: np.zeros((classes, classes), np.int64) for variant in variants}
+    for photo, truth in samples:
+        prepared = network_input(photo)
+        outputs = model.predict_on_batch(prepared.array)
+        for stride, upsampling in variants:
+            if upsampling == "bilinear":
+                full = bilinear(np.asarray(outputs[f"scores_{stride}"])[0], stride)
             else:
-                full = outputs[f"upsampled_{stride}"]
-            totals[stride, way] += confusion_matrix(labels, full.argmax(-1).astype("uint8"), classes)
-    return {way: mean_iou(matrix) for way, matrix in totals.items()}
+                full = np.asarray(outputs[f"upsampled_{stride}"])[0]
+            labels = full[: prepared.height, : prepared.width].argmax(-1).astype(np.uint8)
+            own = labels_to_own_size(labels, (truth.shape[0], truth.shape[1]))
+            totals[stride, upsampling] += confusion_matrix(truth, own, classes)
+    return {variant: mean_iou(matrix) for variant, matrix in totals.items()}

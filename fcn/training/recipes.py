@@ -41,7 +41,6 @@ class Recipe:
         palette: An RGB colour a class, 0-255.
         references: Data the weights have seen.
         phases: Training, in order.
-        validation_size: Height and width to which validation photos are padded, pixels.
         scene_share: Share of the photos in a batch that are synthetic street scenes, 0 to 1.
         batch: Photos a step; a multiple of 4.
         average: Momentum of the moving average of the weights, which is what is kept in the end.
@@ -56,7 +55,6 @@ class Recipe:
     palette: tuple[tuple[int, int, int], ...]
     references: tuple[str, ...]
     phases: tuple[Phase, ...]
-    validation_size: tuple[int, int]
     scene_share: float = 0.0
     batch: int = 8
     average: float = 0.998
@@ -95,7 +93,6 @@ RECIPES = {
             Phase(epochs=15, crop=(320, 384), rate=1e-3, scale=(0.6, 1.7), colour=0.4, backbone=0.25),
             Phase(epochs=1, crop=(320, 384), rate=1e-3, scale=(0.7, 1.4), trains="upsampling"),
         ),
-        validation_size=(384, 480),
         scene_share=0.25,
         paste_share=0.25,
         pasted=(6, 9, 10),  # sign, pedestrian, bicyclist
@@ -130,7 +127,6 @@ RECIPES = {
             Phase(epochs=4, crop=(256, 256), rate=1e-3, scale=(0.5, 1.3), backbone=0.25),
             Phase(epochs=1, crop=(256, 256), rate=1e-3, scale=(0.7, 1.3), trains="upsampling"),
         ),
-        validation_size=(384, 384),
         paste_share=0.3,
         pasted=(1, 2, 3, 4, 5, 6),
         start="an earlier model without shape channels, five epochs from ImageNet's weights (--start)",

@@ -9,15 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 from threadpoolctl import threadpool_limits
 
+from fcn.compute.decoding import Decoder
 from fcn.compute.keras_process import Reference
 from fcn.compute.workers import Workers
 from fcn.errors import ModelError
@@ -26,14 +25,15 @@ from fcn.machine import processors
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
 from fcn.photos.files import MAX_BYTES
-from fcn.photos.images import Photo, Pixels, decode
+from fcn.photos.images import Photo, Pixels
 
 T = TypeVar("T")
 TURNS = max(2, processors())
 _turns = threading.BoundedSemaphore(TURNS)
+_exports = threading.Lock()
 _mine = threading.local()  # .held: whether this thread has a turn
+BLAS_THREADS = 1  # visitors come in parallel; threads that wait for each other only slow them
 STORE = 64 * 1024**2  # bytes of results
-LARGEST = 960  # pixels, the largest working size: more of an upload is not kept decoded
 
 keep_uploads_in_memory(MAX_BYTES + 1024**2)
 
@@ -56,8 +56,14 @@ def reference() -> Reference:
 @st.cache_resource(show_spinner=False)
 def workers() -> Workers:
     """The threads that compute for all visitors."""
-    threadpool_limits(1, "blas")  # visitors come in parallel; threads that wait for each other only slow them
+    threadpool_limits(BLAS_THREADS, "blas")
     return Workers(TURNS, STORE, _aside)
+
+
+@st.cache_resource(show_spinner=False)
+def decoder() -> Decoder:
+    """The processes that decode what visitors send."""
+    return Decoder()
 
 
 @st.cache_resource(show_spinner=False)
@@ -90,6 +96,7 @@ def preload() -> dict[str, str]:
     Raises:
         ModelError: As for `Segmenter.load`.
     """
+    decoder()
     return {name: segmenter(name).engine.name for name in names()}
 
 
@@ -117,14 +124,16 @@ def _aside() -> Iterator[None]:
             _turns.acquire()
 
 
-def scores(model: str, photo: str, max_side: int, pixels: Pixels, placeholder: DeltaGenerator | None = None) -> Scores:
+def scores(
+    model: str, photo: str, max_side: int, pixels: Photo | Pixels, placeholder: DeltaGenerator | None = None
+) -> Scores:
     """Score maps of a photo: the backbone runs here and nowhere else.
 
     Args:
         model: Name of the model.
         photo: SHA-256 of the photo.
         max_side: Longest side of the working size, pixels.
-        pixels: (H, W, 3) uint8.
+        pixels: The photo, as `Segmenter.score` takes it.
         placeholder: Where to show the place in line, if it comes to waiting.
     """
     network = segmenter(model)
@@ -146,12 +155,12 @@ def segmentation(
 
 
 def decode_upload(data: bytes, name: str, placeholder: DeltaGenerator | None = None) -> Photo:
-    """Decode an upload, to no more pixels than the largest working size needs: a session keeps them.
+    """Decode an upload, to about as many pixels as the largest working size needs: a session keeps them.
 
     Raises:
-        PhotoError: As for `decode`.
+        PhotoError: As for `Decoder.decode`.
     """
-    return compute_once(object(), lambda: _reduced(decode(data, name, max_side=LARGEST)), placeholder, keep=False)
+    return compute_once(object(), lambda: decoder().decode_light(data, name), placeholder, keep=False)
 
 
 def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
@@ -184,16 +193,9 @@ def compute_once(
 
 
 def export_file(make: Callable[[], bytes]) -> bytes:
-    """Make a file for a download, which Streamlit asks for outside of any visit, on the shared threads too."""
-    return workers().get(object(), make, lambda before: None, keep=False)
+    """Make a file for a download, which Streamlit asks for outside of any visit, on the shared threads too.
 
-
-def _reduced(photo: Photo) -> Photo:
-    """Shrink the pixels to at most LARGEST; `size` stays the photo's own."""
-    height, width = photo.pixels.shape[:2]
-    if max(height, width) <= LARGEST:
-        return photo
-    scale = LARGEST / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    image = Image.fromarray(photo.pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return replace(photo, pixels=np.asarray(image))
+    One at a time: a ZIP of 16 megapixels takes 200 MB while it is made.
+    """
+    with _exports:
+        return workers().get(object(), make, lambda before: None, keep=False)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 import streamlit as st
-from PIL import Image
 
 from fcn.model import zoo
 from fcn.model.segmenter import Scores
-from fcn.photos.images import Labels, Pixels
+from fcn.photos.images import Labels
 from fcn.pictures import render
 from fcn.ui import compute
 from fcn.ui.controls import choice_control
@@ -22,13 +20,6 @@ def model_switch() -> str:
     """Draw the choice of model; it is kept in the link and from page to page."""
     models = {name: compute.card(name).title for name in compute.names()}
     return choice_control("Model", list(models), next(iter(models)), "model", models.__getitem__)
-
-
-def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
-    """A photo at the size of its labels: (H, W, 3) -> (height, width, 3) uint8."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
 def show_error(sentence: str) -> None:

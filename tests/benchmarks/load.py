@@ -128,8 +128,7 @@ def loop(count: int) -> tuple[float, float]:
         Photos per second; seconds of processor time for a photo.
     """
     from fcn.model.segmenter import Segmenter
-    from fcn.photos.images import decode
-    from fcn.ui.compute import LARGEST
+    from fcn.photos.images import decode_light
     from fcn.ui.parts import UPSAMPLING_TITLES
 
     segmenter = Segmenter.load("street")
@@ -138,7 +137,7 @@ def loop(count: int) -> tuple[float, float]:
     for number, data in enumerate(photos):
         if number == 3:  # the first ones warm up
             start, own = time.perf_counter(), time.process_time()
-        scores = segmenter.score(decode(data, "photo.jpg", max_side=LARGEST).pixels)
+        scores = segmenter.score(decode_light(data, "photo.jpg"))
         for upsampling in UPSAMPLING_TITLES:
             segmenter.upsample(scores, 32, upsampling, confidence=True)
     return count / (time.perf_counter() - start), (time.process_time() - own) / count

@@ -1,6 +1,9 @@
 """The command line: results on stdout and in files, trouble in one line on stderr, an exit status that tells."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from fcn.__main__ import main
 from fcn.model.segmenter import Segmenter
 from tests.support.photos import smooth_photo
 
+ROOT = Path(__file__).parents[2]
 Captured = pytest.CaptureFixture[str]
 
 
@@ -108,14 +112,35 @@ def test_segmented_labels_are_the_segmenters(ready: None, segmenter: Segmenter, 
         assert tuple((image.getpalette() or [])[:6]) == segmenter.card.palette[0] + segmenter.card.palette[1]
 
 
-def test_two_photos_of_one_name_are_refused_before_anything_is_written(
-    ready: None, tmp_path: Path, capsys: Captured
-) -> None:
-    photos = [save_photo(tmp_path / folder / "street.png", 32, 32) for folder in ("monday", "tuesday")]
+def test_two_photos_of_one_name_have_results_of_their_own(ready: None, tmp_path: Path, capsys: Captured) -> None:
+    photos = [save_photo(tmp_path / "monday" / "street.png", 32, 32), save_photo(tmp_path / "street-2.png", 32, 48)]
+    photos += [save_photo(tmp_path / "tuesday" / "Street.jpg", 48, 32), save_photo(tmp_path / "street.png", 40, 32)]
     out = tmp_path / "out"
-    said = refused(capsys, "segment", *photos, "--model", "small", "--out", out)
-    assert str(photos[0]) in said and str(photos[1]) in said
-    assert not out.exists()
+    assert main(["segment", *map(str, photos), "--model", "small", "--out", str(out)]) == 0
+    sizes = {"street": (32, 32), "street-2": (48, 32), "Street-3": (32, 48), "street-4": (32, 40)}
+    assert {path.name.removesuffix(".labels.png"): size(path) for path in out.glob("*.labels.png")} == sizes
+    assert "Street.jpg are named Street-3" in capsys.readouterr().err
+
+
+def test_what_is_no_file_gets_a_sentence(ready: None, tmp_path: Path, capsys: Captured) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large.jpg").open("wb") as file:
+        file.truncate(100 * 1024**3)  # a hole, which would be read as 100 GB of zeros
+    odd = ["/dev/zero", "/dev/full", "/dev/fd/99", *map(str, (tmp_path / "pipe", tmp_path, tmp_path / "large.jpg"))]
+    assert main(["segment", *odd, "--model", "small", "--out", str(tmp_path / "out")]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fcn segment: ")]
+    kinds = ["a device or a pipe", "a device or a pipe", "cannot be read", "a device or a pipe", "a folder", "102,400"]
+    assert len(said) == len(kinds)
+    for line, kind in zip(said, kinds, strict=True):
+        assert kind in line.replace("102400.0 MB", "102,400")
+
+
+def test_standard_input_is_a_photo_too(ready: None, segmenter: Segmenter, tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "photo.png", 50, 90)
+    command = f"{sys.executable} -m fcn segment /dev/stdin --out {tmp_path} --model street"
+    done = subprocess.run(f"cat {photo} | {command}", shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert size(tmp_path / "stdin.labels.png") == (90, 50)
 
 
 def test_an_output_folder_that_is_a_file(ready: None, tmp_path: Path, capsys: Captured) -> None:
@@ -170,7 +195,7 @@ def test_an_empty_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:
 def test_a_mask_of_another_size(ready: None, data: Path, capsys: Captured) -> None:
     Image.fromarray(np.zeros((48, 63), np.uint8)).save(data / "labels" / "two.png")
     said = refused(capsys, "evaluate", "--model", "small", "--data", data, "--json")
-    assert "two.png is 63 x 48, its photo 64 x 48" in said
+    assert "two.png has 63 x 48 pixels, its photo 64 x 48" in said
 
 
 def test_a_mask_with_an_unknown_class(ready: None, data: Path, capsys: Captured) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn.errors import DataError, PhotoError
+from fcn.errors import DataError, MaskError, PhotoError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
 from fcn.model.upsampling import UPSAMPLINGS
+from fcn.photos.images import shrink
 from fcn.quality.evaluation import evaluate, find_pairs, percent, read_pair
 from tests.support.photos import smooth_photo
 
@@ -67,20 +68,27 @@ def test_a_pair_is_read_as_it_is(folder: Path) -> None:
     assert labels.dtype == np.uint8
 
 
+def test_a_photo_is_read_at_working_size_and_its_mask_at_its_own(folder: Path) -> None:
+    mask = np.zeros((30, 40), np.uint8)
+    photo, labels = read_pair(with_mask(folder, mask), 11, max_side=20)
+    np.testing.assert_array_equal(photo, shrink(smooth_photo(30, 40, seed=1), 20))
+    assert photo.shape == (15, 20, 3) and labels.shape == (30, 40)
+
+
 def test_a_mask_of_another_size(folder: Path) -> None:
-    with pytest.raises(DataError, match="a.png is 40 x 29, its photo 40 x 30"):
+    with pytest.raises(MaskError, match="a.png has 40 x 29 pixels, its photo 40 x 30"):
         read_pair(with_mask(folder, np.zeros((29, 40), np.uint8)), 11)
 
 
 def test_a_mask_in_colour(folder: Path) -> None:
-    with pytest.raises(DataError, match="a.png has 3 channels"):
+    with pytest.raises(MaskError, match="a.png has 3 channels"):
         read_pair(with_mask(folder, np.zeros((30, 40, 3), np.uint8)), 11)
 
 
 def test_a_mask_with_an_unknown_class(folder: Path) -> None:
     mask = np.zeros((30, 40), np.uint8)
     mask[5, 5] = 11
-    with pytest.raises(DataError, match=r"a.png holds the values \[11\].* 0 to 10"):
+    with pytest.raises(MaskError, match="a.png holds values that are no class: 11. .* 0 to 10"):
         read_pair(with_mask(folder, mask), 11)
 
 
@@ -88,7 +96,7 @@ def test_a_mask_with_an_unknown_class(folder: Path) -> None:
 def test_a_mask_that_is_broken(folder: Path, keep: int) -> None:
     pair = with_mask(folder, np.random.default_rng(0).integers(0, 11, (30, 40), dtype=np.uint8))
     pair[1].write_bytes(pair[1].read_bytes()[:keep])
-    with pytest.raises(DataError, match="a.png cannot be read"):
+    with pytest.raises(MaskError, match="a.png (is empty|.*not an image|is damaged)"):
         read_pair(pair, 11)
 
 

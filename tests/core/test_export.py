@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from PIL import Image
 
 from fcn.model.segmenter import Segmenter
 from fcn.model.upsampling import UPSAMPLINGS
-from fcn.photos.images import labels_to_own_size
-from fcn.pictures.export import FILES, Export, archive
+from fcn.photos.images import Photo, labels_to_own_size
+from fcn.pictures.export import FILES, MOST_PIXELS, Export, archive, longest_side
 from tests.support.photos import smooth_photo
 
 STRIDE = 8
@@ -19,7 +20,7 @@ STRIDE = 8
 
 @pytest.fixture(scope="module")
 def export(segmenter: Segmenter) -> Export:
-    photo = smooth_photo(150, 201)
+    photo = Photo(smooth_photo(150, 201), (150, 201), "", ())
     scores = segmenter.score(photo, 100)
     by_upsampling = {way: segmenter.upsample(scores, STRIDE, way).labels for way in UPSAMPLINGS}
     by_upsampling["bilinear"] = np.roll(by_upsampling["bilinear"], 3, 1)  # untrained, the two would be alike
@@ -40,7 +41,7 @@ def test_labels_are_class_indices_at_the_photos_size(export: Export) -> None:
 
 def test_overlay_mixes_photo_and_colours(export: Export) -> None:
     colours = np.asarray(export.card.palette)[export.labels]
-    expected = (export.pixels.astype(float) + colours) / 2
+    expected = (export.photo.pixels.astype(float) + colours) / 2
     assert np.abs(np.asarray(image(export, "overlay.png")) - expected).max() <= 1
 
 
@@ -84,3 +85,18 @@ def test_archive_holds_every_file_and_the_readme_tells_of_each(export: Export) -
             assert name == "README.txt" or f"\n{name} " in readme
     assert "201 x 150" in readme and "FCN-8s" in readme and export.card.sha256 in readme
     assert "transposed, x8" in readme
+
+
+@pytest.mark.parametrize("size", [(4000, 4000), (3000, 4000), (1, 65_535), (8000, 6000), (6103, 8192), (4001, 4001)])
+def test_files_are_smaller_only_where_the_photo_is_very_large(size: tuple[int, int]) -> None:
+    side = longest_side(size)
+    assert side == max(size) if size[0] * size[1] <= MOST_PIXELS else side == max(size) // 2
+    factor = max(size) // side  # as `decode_light` has it
+    assert -(-size[0] // factor) * -(-size[1] // factor) <= MOST_PIXELS
+
+
+def test_a_very_large_photo_has_files_of_half_its_size(export: Export) -> None:
+    small = replace(export, photo=Photo(export.photo.pixels[:75, :101], (150, 201), "", ()))
+    assert image(small, "labels.png").size == image(small, "overlay.png").size == (101, 75)
+    readme = FILES["README.txt"](small).decode()
+    assert "a photo of 201 x 150 pixels" in readme and "Files are 101 x 75: it has over 16 megapixels" in readme

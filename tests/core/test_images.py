@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from fcn.errors import FcnError, MaskError, PhotoError
-from fcn.photos import files, images
+from fcn.photos import files, images, rgb
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -56,10 +56,15 @@ def bomb(side: int = 13_000) -> bytes:
     return bare_png(side, side, 1, 0, zlib.compress(bytes(side * (1 + side // 8)), 9))
 
 
+def decode(data: bytes, name: str = "photo") -> images.Photo:
+    """Decode at the photo's own size."""
+    return images.decode(data, name, max_side=None)
+
+
 def refused(data: bytes, name: str = "photo") -> str:
     """The message of the PhotoError that the bytes must give, checked for traces of Pillow."""
     with pytest.raises(PhotoError) as caught:
-        images.decode(data, name)
+        decode(data, name)
     message = str(caught.value)
     assert message.endswith(".") and not any(word in message for word in ("PIL", "Error", "BytesIO", "Traceback"))
     return message
@@ -71,7 +76,7 @@ def refused(data: bytes, name: str = "photo") -> str:
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
 def test_lossless_formats_keep_every_pixel(form: str) -> None:
     array = noise(40, 50)
-    photo = images.decode(encode(array, form))
+    photo = decode(encode(array, form))
     np.testing.assert_array_equal(photo.pixels, array)
     assert photo.size == (40, 50) and photo.notes == ()
     assert photo.pixels.dtype == np.uint8 and not photo.pixels.flags.writeable
@@ -80,14 +85,14 @@ def test_lossless_formats_keep_every_pixel(form: str) -> None:
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
 def test_lossy_formats_keep_colours_closely(form: str) -> None:
     array = smooth(64, 80)
-    photo = images.decode(encode(array, form, quality=95))
+    photo = decode(encode(array, form, quality=95))
     assert np.abs(photo.pixels.astype(int) - array).mean() < 3
 
 
 def test_heic_is_read_where_its_library_is_installed() -> None:
     pytest.importorskip("pillow_heif")
     array = smooth(64, 80)
-    photo = images.decode(encode(array, "HEIF", quality=95))
+    photo = decode(encode(array, "HEIF", quality=95))
     assert photo.size == (64, 80) and np.abs(photo.pixels.astype(int) - array).mean() < 5
 
 
@@ -127,14 +132,14 @@ def test_heic_without_its_library_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_every_mode_becomes_rgb(mode: str, colour: Any, expected: tuple[int, int, int]) -> None:
-    rgb, _ = images._to_rgb(Image.new(mode, (3, 2), colour))
-    assert rgb.mode == "RGB" and rgb.size == (3, 2)
-    assert np.abs(np.asarray(rgb).astype(int) - expected).max() <= 1
+    converted, _ = rgb.to_rgb(Image.new(mode, (3, 2), colour))
+    assert converted.mode == "RGB" and converted.size == (3, 2)
+    assert np.abs(np.asarray(converted).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I", "F"])
 def test_every_mode_arrives_through_a_file(mode: str) -> None:
-    photo = images.decode(encode(Image.fromarray(smooth(20, 30)).convert(mode), "TIFF"))
+    photo = decode(encode(Image.fromarray(smooth(20, 30)).convert(mode), "TIFF"))
     assert photo.pixels.shape == (20, 30, 3) and photo.pixels.std() > 10
 
 
@@ -143,13 +148,13 @@ def test_lab_file_keeps_its_colours() -> None:
     spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     lab = ImageCms.profileToProfile(Image.fromarray(array), *spaces, outputMode="LAB")
     assert lab is not None
-    photo = images.decode(encode(lab, "TIFF"))
+    photo = decode(encode(lab, "TIFF"))
     assert np.abs(photo.pixels.astype(int) - array).mean() < 3
     assert photo.notes == ("Lab colours converted to RGB.",)
 
 
 def test_cmyk_jpeg_is_not_inverted() -> None:
-    photo = images.decode(encode(Image.new("CMYK", (40, 40), (0, 255, 255, 0)), "JPEG", quality=95))
+    photo = decode(encode(Image.new("CMYK", (40, 40), (0, 255, 255, 0)), "JPEG", quality=95))
     assert np.abs(photo.pixels.astype(int) - RED).max() <= 6
     assert len(photo.notes) == 1 and photo.notes[0].startswith("CMYK")
 
@@ -158,45 +163,45 @@ def test_palette_with_and_without_transparency() -> None:
     image = Image.new("P", (40, 40), 0)
     image.putpalette([*RED, *BLUE])
     image.paste(1, (0, 0, 40, 20))
-    plain = images.decode(encode(image))
+    plain = decode(encode(image))
     assert tuple(plain.pixels[0, 0]) == BLUE and tuple(plain.pixels[-1, 0]) == RED and plain.notes == ()
     for transparency in (1, b"\xff\x00"):
-        clear = images.decode(encode(image, transparency=transparency))
+        clear = decode(encode(image, transparency=transparency))
         assert tuple(clear.pixels[0, 0]) == (255, 255, 255) and tuple(clear.pixels[-1, 0]) == RED
         assert clear.notes == ("Transparent areas are shown on white.",)
 
 
 @pytest.mark.parametrize(("mode", "colour"), [("L", 40), ("RGB", (40, 40, 40))])
 def test_transparent_colour_key(mode: str, colour: Any) -> None:
-    photo = images.decode(encode(Image.new(mode, (32, 32), colour), transparency=colour))
+    photo = decode(encode(Image.new(mode, (32, 32), colour), transparency=colour))
     assert (photo.pixels == 255).all() and len(photo.notes) == 1
 
 
 def test_opaque_alpha_is_not_worth_a_note() -> None:
-    assert images.decode(encode(Image.new("RGBA", (32, 32), (1, 2, 3, 255)))).notes == ()
+    assert decode(encode(Image.new("RGBA", (32, 32), (1, 2, 3, 255)))).notes == ()
 
 
 def test_16_bit_png_is_scaled_not_clipped() -> None:
     values = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    photo = images.decode(bare_png(256, 256, 16, 0, zlib.compress(rows)))
+    photo = decode(bare_png(256, 256, 16, 0, zlib.compress(rows)))
     np.testing.assert_array_equal(photo.pixels[..., 1], np.rint(values / 257.0))
     assert photo.notes == ("16-bit greyscale: scaled to 8 bits.",)
 
 
 def test_16_bit_colour_png() -> None:
     row = b"\0" + struct.pack(">6H", 0, 0x8000, 0xFFFF, 0x1234, 0xFF00, 0x00FF)
-    photo = images.decode(bare_png(2, 1, 16, 2, zlib.compress(row)))
+    photo = decode(bare_png(2, 1, 16, 2, zlib.compress(row)))
     assert np.abs(photo.pixels[0].astype(int) - [[0, 128, 255], [18, 255, 1]]).max() <= 1
 
 
 def test_values_without_a_range_are_stretched() -> None:
     ramp = np.linspace(-3, 7, 64, dtype=np.float32).reshape(8, 8)
-    photo = images.decode(encode(ramp, "TIFF"))
+    photo = decode(encode(ramp, "TIFF"))
     np.testing.assert_array_equal(photo.pixels[..., 0].ravel(), np.rint(np.linspace(0, 255, 64)))
     grey = np.array([[0, 257, 0x8000, 0xFFFF]], np.uint16)
-    assert images.decode(encode(grey, "TIFF")).pixels[0, :, 0].tolist() == [0, 1, 128, 255]  # but 16 bits have one
-    whole = images.decode(encode(np.array([[-(2**31), 0, 2**31 - 1]], np.int32), "TIFF"))
+    assert decode(encode(grey, "TIFF")).pixels[0, :, 0].tolist() == [0, 1, 128, 255]  # but 16 bits have one
+    whole = decode(encode(np.array([[-(2**31), 0, 2**31 - 1]], np.int32), "TIFF"))
     assert whole.pixels[0, :, 0].tolist() == [0, 128, 255]
 
 
@@ -206,7 +211,7 @@ def test_values_without_a_range_are_stretched() -> None:
 def test_odd_floats_are_no_obstacle(values: list[float]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        photo = images.decode(encode(np.array([values], np.float32), "TIFF"))
+        photo = decode(encode(np.array([values], np.float32), "TIFF"))
     assert photo.pixels.shape == (1, 3, 3)
 
 
@@ -231,7 +236,7 @@ def test_exif_orientation(orientation: int, form: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"quality": 95} if form in ("JPEG", "WEBP") else {}
-    photo = images.decode(encode(np.ascontiguousarray(stored), form, exif=exif, **options))
+    photo = decode(encode(np.ascontiguousarray(stored), form, exif=exif, **options))
     assert photo.size == (48, 80)
     assert np.abs(photo.pixels.astype(int) - upright).mean() < 3
 
@@ -240,19 +245,19 @@ def test_exif_orientation(orientation: int, form: str) -> None:
 def test_huge_or_broken_colour_profile_is_ignored(form: str) -> None:
     profile = noise(1000, 700).tobytes()  # over 2 MB: Pillow itself refuses a PNG with this
     for icc in (profile, b"broken"):
-        assert images.decode(encode(smooth(48, 80), form, icc_profile=icc)).size == (48, 80)
+        assert decode(encode(smooth(48, 80), form, icc_profile=icc)).size == (48, 80)
 
 
 @pytest.mark.parametrize(("form", "extra"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {})])
 def test_first_frame_of_an_animation(form: str, extra: dict[str, bool]) -> None:
     first, second = Image.new("RGB", (40, 40), RED), Image.new("RGB", (40, 40), BLUE)
-    photo = images.decode(encode(first, form, save_all=True, append_images=[second], **extra))
+    photo = decode(encode(first, form, save_all=True, append_images=[second], **extra))
     assert (photo.pixels == RED).all()
     assert photo.notes == ("Animated: the first frame is shown.",)
 
 
 def test_first_page_of_a_tiff() -> None:
-    photo = images.decode(encode(noise(40, 40), "TIFF", save_all=True, append_images=[Image.new("L", (9, 9))]))
+    photo = decode(encode(noise(40, 40), "TIFF", save_all=True, append_images=[Image.new("L", (9, 9))]))
     np.testing.assert_array_equal(photo.pixels, noise(40, 40))
     assert photo.notes == ("Several pages: the first one is shown.",)
 
@@ -262,7 +267,7 @@ def test_first_page_of_a_tiff() -> None:
 )
 def test_any_size_reaches_the_network(height: int, width: int) -> None:
     array = noise(height, width)
-    photo = images.decode(encode(array))
+    photo = decode(encode(array))
     np.testing.assert_array_equal(photo.pixels, array)
     assert any("edges were repeated" in note for note in photo.notes) == (min(height, width) < 32)
     assert any("Very narrow" in note for note in photo.notes) == (20_000 in (height, width))
@@ -270,27 +275,59 @@ def test_any_size_reaches_the_network(height: int, width: int) -> None:
     rows, columns = fed.array.shape[1:3]
     assert fed.array.shape[0] == 1 and fed.array.shape[3] == 3 and rows % 32 == columns % 32 == 0
     assert rows - 32 < fed.height <= rows and columns - 32 < fed.width <= columns
-    assert (fed.own_height, fed.own_width) == (height, width) and min(fed.height, fed.width) >= 1
+    assert min(fed.height, fed.width) >= 1
 
 
-def test_draft_is_smaller_and_remembers_the_own_size() -> None:
+def test_a_light_copy_is_smaller_and_remembers_the_own_size() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = smooth(1200, 1600)
-    photo = images.decode(encode(stored, "JPEG", quality=95, exif=exif), max_side=390)
+    photo = images.decode_light(encode(stored, "JPEG", quality=95, exif=exif), side=390)
     assert photo.size == (1600, 1200) and photo.pixels.shape == (400, 300, 3)
     ramps = np.abs(photo.pixels.astype(int) - np.rot90(stored, -1)[2::4, 2::4])
     assert ramps.mean() < 3
-    blocks = images.decode(encode(stored), max_side=390)  # PNG has no such shortcut: means of 2 x 2 pixels
-    assert blocks.size == (1200, 1600) and blocks.pixels.shape == (600, 800, 3)
-    assert np.abs(blocks.pixels.astype(int) - stored[::2, ::2]).max() <= 1
+    blocks = images.decode_light(encode(stored), side=500)  # PNG has no such shortcut: means of 3 x 3 pixels
+    assert blocks.size == (1200, 1600) and blocks.pixels.shape == (400, 534, 3)
+    assert np.abs(blocks.pixels[:, :533].astype(int) - stored[1::3, 1:1599:3]).max() <= 1
+
+
+#: Sizes whose light copies have another shape than the photo by a rounded pixel.
+ODD_SIZES = [(3000, 4000), (4000, 3000), (1999, 3000), (2251, 3000), (3000, 1688), (3001, 2003), (961, 960), (500, 375)]
+
+
+@pytest.mark.parametrize(("height", "width"), ODD_SIZES)
+def test_the_working_size_comes_from_the_photos_own_size(height: int, width: int) -> None:
+    data = encode(smooth(height, width), "JPEG", quality=80)
+    light = images.decode_light(data)
+    assert max(light.pixels.shape) < 2 * images.LARGEST
+    for side in (320, 480, 640, 800, 960):
+        photo = images.decode(data, max_side=side)
+        scale = min(1, side / max(height, width))
+        assert photo.pixels.shape[:2] == (round(height * scale), round(width * scale))
+        assert photo.size == (height, width) and not photo.pixels.flags.writeable
+        np.testing.assert_array_equal(images.shrink(light, side), photo.pixels)
+        np.testing.assert_array_equal(images.shrink(photo.pixels, side), photo.pixels)
+        np.testing.assert_array_equal(images.network_input(light, side).array, images.network_input(photo, side).array)
+
+
+def test_all_pixels_shrink_like_the_file_that_they_come_from() -> None:
+    array = noise(1999, 3000)
+    data = encode(array, compress_level=0)
+    np.testing.assert_array_equal(images.shrink(array), images.decode(data).pixels)
+    np.testing.assert_array_equal(images.shrink(array, 2000), images.decode(data, max_side=2000).pixels)
+
+
+def test_a_copy_that_is_too_small_is_refused() -> None:
+    photo = images.decode(encode(smooth(1200, 1600)))
+    with pytest.raises(ValueError, match="Decode it larger"):
+        images.shrink(photo, 640)
 
 
 def test_sha256_is_that_of_the_upload() -> None:
     data = encode(np.zeros((1, 1, 3), np.uint8), "BMP")
-    photo = images.decode(data)
-    assert photo.sha256 == images.decode(data, "other").sha256
-    assert photo.sha256 != images.decode(encode(np.zeros((1, 2, 3), np.uint8), "BMP")).sha256
+    photo = decode(data)
+    assert photo.sha256 == decode(data, "other").sha256
+    assert photo.sha256 != decode(encode(np.zeros((1, 2, 3), np.uint8), "BMP")).sha256
     assert hashlib.sha256(data).hexdigest() == photo.sha256
 
 
@@ -338,7 +375,7 @@ def test_sizes_beyond_pillows_own_error_are_told_too(side: int) -> None:
 
 
 def test_the_largest_photo_is_accepted() -> None:
-    photo = images.decode(bare_png(10_000, 5_000, 1, 0, zlib.compress(bytes(5_000 * 1_251), 1)))
+    photo = decode(bare_png(10_000, 5_000, 1, 0, zlib.compress(bytes(5_000 * 1_251), 1)))
     assert photo.size == (5_000, 10_000)
     refused(bare_png(10_000, 5_001, 1, 0, zlib.compress(bytes(5_001 * 1_251), 1)))
 

@@ -71,7 +71,8 @@ def test_confidence_is_the_probability_of_the_label(segmenter: Segmenter, scores
     best = softmax(zoomed.astype(np.float64), axis=-1).max(-1)[: scores.height, : scores.width]
     found = segmenter.upsample(scores, stride, "bilinear", confidence=True).confidence
     assert found is not None and found.dtype == np.uint8 and found.shape == best.shape
-    assert np.abs(found - 255 * best).max() <= 1.1
+    middles = np.ix_(*(np.minimum(np.arange(side) // 4 * 4 + 2, side - 1) for side in best.shape))  # of 4 x 4 pixels
+    assert np.abs(found - 255 * best[middles]).max() <= 1.1
 
 
 @pytest.mark.parametrize("stride, layer", FEATURE_LAYERS.items())

@@ -13,16 +13,16 @@ import pytest
 import tensorflow
 from PIL import Image
 
-from fcn.errors import DataError
+from fcn.errors import MaskError
 from fcn.model import network, zoo
 from fcn.model.network import STRIDES, Stage
 from fcn.model.upsampling import bilinear_kernel
-from fcn.photos.images import IGNORE_LABEL
+from fcn.photos.images import IGNORE_LABEL, network_input
 from fcn.training import loop
 from fcn.training.augmentation import augment, cut, paste_objects
 from fcn.training.backbone_weights import load_earlier
 from fcn.training.command import train_to_file
-from fcn.training.dataset import Batches, SceneFolder, pad_batches, read_folder
+from fcn.training.dataset import Batches, SceneFolder, read_folder
 from fcn.training.recipes import RECIPES, Phase
 from tests.support.photos import smooth_photo
 
@@ -40,7 +40,6 @@ TINY = replace(
     classes=("sky", "road"),
     palette=((0, 0, 255), (90, 90, 90)),
     phases=PHASES,
-    validation_size=(64, 96),
     scene_share=0.0,
     batch=4,
 )
@@ -121,16 +120,6 @@ def test_pasted_objects_bring_their_labels_and_leave_the_rest() -> None:
 
 
 # --- batches
-
-
-def test_validation_photos_are_padded_and_their_padding_ignored() -> None:
-    small, large = halves(30, 40), halves(80, 120)
-    (photos, labels), (more, _) = pad_batches([small, large, small], (64, 96), batch=2)
-    assert photos.shape == (2, 64, 96, 3) and labels.shape == (2, 64, 96) and more.shape[0] == 1
-    np.testing.assert_array_equal(photos[0, :30, :40], small[0])
-    np.testing.assert_array_equal(labels[0, :30, :40], small[1])
-    assert (labels[0, 30:] == IGNORE_LABEL).all() and (labels[0, :, 40:] == IGNORE_LABEL).all()
-    np.testing.assert_array_equal(labels[1], large[1][:64, :96])
 
 
 def test_a_batch_mixes_in_its_share_of_scenes() -> None:
@@ -316,16 +305,35 @@ def test_training_photos_are_checked_as_in_evaluation(data: Path) -> None:
 
     pairs = find_pairs(data / "train")
     np.testing.assert_array_equal(read_folder(pairs, 2)[0][1], halves(64, 96)[1])
-    with pytest.raises(DataError, match="holds the values"):
+    with pytest.raises(MaskError, match="holds values that are no class"):
         read_folder(pairs, 1)
     Image.fromarray(smooth_photo(32, 32)).save(pairs[0][0])
-    with pytest.raises(DataError, match="its photo 32 x 32"):
+    with pytest.raises(MaskError, match="its photo 32 x 32"):
         read_folder(pairs, 2)
+
+
+def test_validation_goes_the_way_of_the_page() -> None:
+    class Network:
+        """Knows red from blue."""
+
+        def predict_on_batch(self, photos: np.ndarray) -> dict[str, np.ndarray]:
+            seen.append(photos)
+            scores = np.zeros((*photos.shape[:3], 2), np.float32)
+            scores[..., 1] = 2.0 * (photos[..., 0] > photos[..., 2]) - 1
+            cells = {f"scores_{s}": scores[:, s // 2 :: s, s // 2 :: s] for s in STRIDES}
+            return cells | {f"upsampled_{s}": scores for s in STRIDES}
+
+    seen: list[np.ndarray] = []
+    samples = [halves(64, 128), halves(600, 1200)]
+    found = loop.validate(Network(), samples, 2)
+    for photo, (pixels, _) in zip(seen, samples, strict=True):
+        np.testing.assert_array_equal(photo, network_input(pixels).array)
+    assert found == {(s, u): pytest.approx(1, abs=0.01) for s in STRIDES for u in ("bilinear", "transposed")}
 
 
 def test_recipes_fit_their_batches() -> None:
     for recipe in RECIPES.values():
         assert len(recipe.palette) == len(recipe.classes) == len(set(recipe.palette))
         assert set(recipe.pasted) < set(range(len(recipe.classes)))
-        sizes = [recipe.validation_size, *(phase.crop for phase in recipe.phases)]
+        sizes = [phase.crop for phase in recipe.phases]
         assert all(side % 32 == 0 for size in sizes for side in size)

@@ -1,8 +1,9 @@
 """Hostile and odd files, built by code, and what measures them.
 
-`python tests/hostile.py cases` decodes every case in this process, one by one, and prints what each costs as a line of
-JSON; `python tests/hostile.py mutations` decodes thousands of damaged files. The tests run both as children: a crash, a
-hang or a word on stderr is then a finding and not the end of the tests.
+`python tests/support/hostile.py cases` sends every case through the decoding child, one by one, and prints what each
+costs as a line of JSON: time, and memory in this process and in the child. `python tests/support/hostile.py mutations`
+decodes thousands of damaged files in its own process. The tests run both as children: a crash, a hang or a word on
+stderr is then a finding and not the end of the tests.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import functools
 import gc
 import io
 import json
+import os
 import re
 import struct
 import sys
+import threading
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,10 +32,13 @@ from PIL import Image, ImageCms, features
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from fcn.compute.decoding import Decoder
 from fcn.errors import FcnError, MaskError, PhotoError
 from fcn.photos.files import HEIF, MAX_BYTES, MAX_PIXELS
 from fcn.photos.images import decode
-from fcn.photos.masks import read_mask
+from fcn.photos.masks import fit, read_mask
+from fcn.pictures.export import longest_side
+from tests.support.hostile_containers import heic_grid, heic_with_items, webp_with_codes
 
 Colour = tuple[int, int, int]
 RED, GREEN, BLUE, GREY, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (255, 255, 255)
@@ -53,7 +59,7 @@ class Case:
         size: (height, width) of the photo, where it is one.
         corners: Colours of the corners, where they are known: top left, top right, bottom left, bottom right.
         says: A word of the sentence.
-        large: Whether it takes long: then it is decoded for the page only, not at its own size too.
+        large: Whether it takes long: then it is not read as a mask too.
     """
 
     name: str
@@ -697,6 +703,40 @@ if HEIF:
     add("HEIC of 20000 x 20000", "claim.heic", lambda: heic(width=20_000, height=20_000), SENTENCE, says="limit")
     add("HEIC of 5000 x 5000 in its header only", "claim2.heic", lambda: heic(width=5000, height=5000), SENTENCE)
     add("HEIC larger than its header says", "claim3.heic", lambda: heic(width=8, height=8), SENTENCE)
+    small = functools.partial(encode, noise(64, 64), "HEIF", quality=20)
+    add(
+        "HEIC with a little metadata",
+        "meta.heic",
+        lambda: heic_with_items(small(), 3, 100),
+        PHOTO,
+        size=(64, 64),
+        corners=None,
+    )
+    add(
+        "HEIC whose items share their bytes", "items.heic", lambda: heic_with_items(small(), 990, 280_000, 20), SENTENCE
+    )
+    add(
+        "smaller HEIC whose items share their bytes",
+        "items2.heic",
+        lambda: heic_with_items(small(), 990, 70_000, 20),
+        EITHER,
+        size=(64, 64),
+    )
+    add("HEIC of 2 x 3 tiles", "tiles.heic", lambda: heic_grid(small(), 2, 3, 64), PHOTO, size=(128, 192), corners=None)
+    tile = functools.partial(encode, noise(1024, 1024), "HEIF", quality=90)
+    add(
+        "HEIC of 4 x 7 large tiles",
+        "grid.heic",
+        lambda: heic_grid(tile(), 4, 7, 1024),
+        EITHER,
+        size=(4096, 7168),
+        large=True,
+    )
+    add(
+        "HEIC of 900 tiles", "grid2.heic", lambda: heic_grid(small(), 30, 30, 64), EITHER, size=(1920, 1920), large=True
+    )
+add("WebP with 65,536 sets of codes", "codes.webp", webp_with_codes, EITHER, size=(1024, 1024))
+add("WebP with 256 sets of codes", "codes2.webp", lambda: webp_with_codes(1), PHOTO, size=(4, 1024), corners=None)
 
 # Cut short
 
@@ -815,6 +855,7 @@ assert len({case.name for case in CASES}) == len(CASES)
 
 CLASSES, COLOURS = ("first", "second", "third"), ((0, 0, 0), (9, 99, 200), (255, 0, 0))
 MASKS: list[Case] = []
+MASK_PIXELS = 2_000_000  # as many as the page scores
 for mode, form_of in (("indices", (8, 0, b"")), ("16-bit indices", (16, 0, b"")), ("colours", (8, 2, b""))):
     build = functools.partial(flat_png, W, H, *form_of)
     MASKS.append(Case(f"mask of 50 megapixels in {mode}", "mask.png", build, PHOTO, size=(H, W), large=True))
@@ -825,43 +866,106 @@ MASKS.append(Case("mask of 50 megapixels with a palette", "mask.png", build, PHO
 # The runner
 
 
-def memory(field: str) -> float:
-    """A figure of this process in MB: VmRSS now, VmHWM at most since the last reset."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+class Child:
+    """The process that decodes, as the system sees it."""
+
+    def __init__(self, decoder: Decoder):
+        self._child = decoder._children[0]
+        self.folder = Path(f"/proc/{self.pid}")
+
+    @property
+    def pid(self) -> int:
+        """Its number; another one when it was replaced."""
+        assert self._child._process is not None
+        return self._child._process.pid
+
+    def peak(self) -> float:
+        """Its memory at the most, MB, looked at every few milliseconds, for it may be gone in the end."""
+        return memory("VmHWM", self.folder)
+
+    def seconds(self) -> float:
+        """What it has computed."""
+        fields = (self.folder / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def reset_peak() -> bool:
+def memory(field: str, process: Path = Path("/proc/self")) -> float:
+    """A figure of a process in MB: VmRSS now, VmHWM at most since the last reset."""
+    found = re.search(rf"{field}:\s+(\d+) kB", (process / "status").read_text())
+    return int(found[1]) / 1024 if found else 0.0  # it has just ended
+
+
+def reset_peak(process: Path) -> bool:
     """Let the peak start from here; False where the system does not tell."""
     try:
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
+        (process / "clear_refs").write_text("5")
     except (OSError, AttributeError, TypeError):
         return False
     return True
 
 
-def measured(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What came of it, with its time and its memory at the most."""
-    told = reset_peak()
-    before = memory("VmRSS") if told else 0.0
-    start, used = time.perf_counter(), time.process_time()
+@contextmanager
+def watched(child: Child, result: dict[str, Any]) -> Iterator[None]:
+    """Note the greatest memory and time of a child while something is done."""
+    ended, start = threading.Event(), child.seconds()
+
+    def look() -> None:
+        while not ended.wait(0.005):
+            with suppress(OSError, IndexError):
+                result["child megabytes"] = max(result["child megabytes"], child.peak())
+                result["seconds"] = max(result["seconds"], child.seconds() - start)
+
+    thread = threading.Thread(target=look)
+    thread.start()
     try:
-        result = work()
-    except FcnError as error:
-        result = {"outcome": SENTENCE, "said": str(error)}
-    except Exception as error:  # the finding that all this is for
-        result = {"outcome": f"{type(error).__name__}: {error}"}
-    result["seconds"] = min(time.perf_counter() - start, time.process_time() - used)  # without the wait for a processor
+        yield
+    finally:
+        with suppress(OSError, IndexError):
+            result["child megabytes"] = max(result["child megabytes"], child.peak())
+            result["seconds"] = max(result["seconds"], child.seconds() - start)
+        ended.set()
+        thread.join()
+
+
+def measured(name: str, work: Callable[[], dict[str, Any]], decoder: Decoder) -> dict[str, Any]:
+    """What came of it, with its time and its memory at the most, here and in the child."""
+    decode_ahead(decoder)
+    child = Child(decoder)
+    told = reset_peak(child.folder)
+    before = memory("VmRSS") if told else 0.0
+    costs = {"child megabytes": 0.0, "seconds": 0.0}
+    used = time.process_time()
+    with watched(child, costs) if told else nullcontext():
+        result = outcome(work)
+    result |= costs
+    result["seconds"] += time.process_time() - used
     result["megabytes"] = memory("VmHWM") - before if told else None
     return {"name": name} | result
 
 
-def photo_of(data: bytes, file: str, max_side: int | None) -> dict[str, Any]:
-    """Decode a file."""
-    photo = decode(data, file, max_side=max_side)
+def decode_ahead(decoder: Decoder) -> None:
+    """Let the child be ready, if it was replaced."""
+    decoder.decode(in_jpeg(b""), "ready.jpg")
+
+
+def outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What came of it."""
+    try:
+        return work()
+    except FcnError as error:
+        return {"outcome": SENTENCE, "said": str(error)}
+    except Exception as error:  # the finding that all this is for
+        return {"outcome": f"{type(error).__name__}: {error}"}
+
+
+def photo_of(decoder: Decoder, data: bytes, file: str, files: bool) -> dict[str, Any]:
+    """Decode a file, for the page or as large as for a download."""
+    photo = decoder.decode_light(data, file)
+    if files:
+        photo = decoder.decode_light(data, file, longest_side(photo.size))
     pixels = photo.pixels
     corners = [pixels[row, column].tolist() for row in (0, -1) for column in (0, -1)]
     right = pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and not pixels.flags.writeable
@@ -873,27 +977,27 @@ def photo_of(data: bytes, file: str, max_side: int | None) -> dict[str, Any]:
     }
 
 
-def mask_of(data: bytes, size: tuple[int, int]) -> dict[str, Any]:
-    """Read a file as a mask."""
-    labels = read_mask(data, CLASSES, COLOURS, size)
-    right = labels.shape == size and labels.dtype == np.uint8
-    return {"outcome": PHOTO if right else "wrong labels", "size": labels.shape}
+def mask_of(decoder: Decoder, data: bytes, size: tuple[int, int]) -> dict[str, Any]:
+    """Read a file as a mask, as large as the page scores it."""
+    labels = decoder.read_mask(data, size, len(CLASSES), COLOURS, MASK_PIXELS)
+    right = labels.shape == fit(size, MASK_PIXELS) and labels.dtype == np.uint8
+    return {"outcome": PHOTO if right else "wrong labels", "size": size}
 
 
 def run(cases: Iterable[Case]) -> None:
-    """Decode the cases, as the page does and at their own size, and read them as masks."""
+    """Decode the cases, as the page does and for downloads, and read them as masks."""
+    decoder = Decoder(1)
     for case in cases:
         print(json.dumps({"name": case.name}), flush=True)  # in case that this is the last word
         data = case.build()
         runs: list[tuple[str, Callable[[], dict[str, Any]]]] = []
         if case not in MASKS:
-            runs.append(("page", functools.partial(photo_of, data, case.file, 960)))
-            if not case.large:
-                runs.append(("own size", functools.partial(photo_of, data, case.file, None)))
+            runs.append(("page", functools.partial(photo_of, decoder, data, case.file, False)))
+            runs.append(("download", functools.partial(photo_of, decoder, data, case.file, True)))
         if case in MASKS or not case.large:
-            runs.append(("mask", functools.partial(mask_of, data, case.size or (1, 1))))
+            runs.append(("mask", functools.partial(mask_of, decoder, data, case.size or (1, 1))))
         for what, work in runs:
-            print(json.dumps({"run": what, "bytes": len(data)} | measured(case.name, work)), flush=True)
+            print(json.dumps({"run": what, "bytes": len(data)} | measured(case.name, work, decoder)), flush=True)
         del data, runs
 
 
@@ -983,7 +1087,7 @@ def mutations(number: int) -> None:
     @given(data=damaged | damaged | damaged.map(mended) | random, max_side=st.sampled_from([None, 960]))
     def check(data: bytes, max_side: int | None) -> None:
         with suppress(MaskError):
-            labels = read_mask(data, CLASSES, COLOURS, (18, 24))
+            labels = read_mask(data, (18, 24), len(CLASSES), COLOURS)
             assert labels.shape == (18, 24)
         try:
             photo = decode(data, "photo.jpg", max_side=max_side)
@@ -1010,10 +1114,6 @@ def is_plain(sentence: str, file: str) -> bool:
 
 
 if __name__ == "__main__":
-    with suppress(ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (8 * 1024**3, 8 * 1024**3))  # a finding shall not fell the machine
     decode(in_jpeg(b""), "warm up")
     gc.freeze()  # then `reset_peak` is quick
     if sys.argv[1] == "cases":

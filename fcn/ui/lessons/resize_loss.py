@@ -12,7 +12,7 @@ from PIL import Image
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores
-from fcn.photos.images import IGNORE_LABEL, Labels, Pixels, labels_to_own_size
+from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, Labels, Pixels, labels_to_own_size, shrink
 from fcn.pictures import render
 from fcn.quality.evaluation import FACTORS, RESIZERS
 from fcn.quality.metrics import class_iou, confusion_matrix, mean_iou
@@ -20,7 +20,7 @@ from fcn.ui import compute, figures, parts
 from fcn.ui.controls import choice_control
 from fcn.ui.photo.source import SelectedPhoto
 
-LONGEST = 480  # pixels, the size at which the network sees the photo
+LONGEST = WORKING_SIDE  # pixels, the size at which the network sees the photo
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class Subject:
 
 def subject(model: str, chosen: SelectedPhoto) -> Subject:
     """Look at the chosen photo with a model."""
-    scores = compute.scores(model, chosen.photo.sha256, LONGEST, chosen.photo.pixels)
-    pixels = parts.at_size(chosen.photo.pixels, scores.height, scores.width)
+    scores = compute.scores(model, chosen.photo.sha256, LONGEST, chosen.photo)
+    pixels = shrink(chosen.photo, LONGEST)
     if chosen.truth is not None:
         labels = labels_to_own_size(chosen.truth, (scores.height, scores.width))
     else:

@@ -12,6 +12,7 @@ import streamlit as st
 from fcn.model import zoo
 from fcn.model.cards import Companion
 from fcn.model.network import STRIDES
+from fcn.photos.images import WORKING_SIDE, shrink
 from fcn.pictures import render
 from fcn.ui import compute, figures, findings, parts
 from fcn.ui.classroom import share
@@ -205,9 +206,9 @@ def failures(card: zoo.Card, companion: Companion) -> None:
     st.markdown("**Where it fails**")
     for column, entry in zip(st.columns(max(1, len(told))), told, strict=False):
         photo, _ = gallery[entry["sample"]].read()
-        scores = compute.scores(card.name, photo.sha256, 480, photo.pixels)
-        found = compute.segmentation(card.name, photo.sha256, 480, 32, "transposed", scores)
-        shown = parts.at_size(photo.pixels, scores.height, scores.width)
+        scores = compute.scores(card.name, photo.sha256, WORKING_SIDE, photo)
+        found = compute.segmentation(card.name, photo.sha256, WORKING_SIDE, 32, "transposed", scores)
+        shown = shrink(photo)
         picture = render.overlay(shown, np.asarray(found.labels), card.palette, 0.6)
         with column:
             st.image(render.jpeg(picture), width="stretch", alt=entry["why"])

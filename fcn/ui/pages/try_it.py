@@ -14,7 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmentation
-from fcn.photos.images import decode
+from fcn.photos.images import WORKING_SIDE, shrink
 from fcn.pictures import export, render
 from fcn.pictures.export import Export
 from fcn.ui import compute, findings, logs, parts
@@ -98,7 +98,7 @@ def choose() -> Settings:
         with st.container(width="content", key="more"), st.popover("More", icon=":material/tune:"):
             view = choose_view(model, right)
             max_side = st.select_slider(
-                "Longest side for the network, pixels", SIZES, 480, key="size", bind="query-params",
+                "Longest side for the network, pixels", SIZES, WORKING_SIDE, key="size", bind="query-params",
                 persist_state="session",
             )  # fmt: skip
         share.button()
@@ -126,7 +126,7 @@ def segment(settings: Settings, chosen: SelectedPhoto, placeholder: DeltaGenerat
     """Score maps once, then both upsamplings of the chosen one; `placeholder` shows the place in line."""
     start = time.perf_counter()
     key = (settings.model, chosen.photo.sha256, settings.max_side)
-    scores = compute.scores(*key, chosen.photo.pixels, placeholder)
+    scores = compute.scores(*key, chosen.photo, placeholder)
     by_upsampling = {
         way: compute.segmentation(*key, settings.stride, way, scores, placeholder) for way in UPSAMPLING_TITLES
     }
@@ -146,8 +146,8 @@ def segment(settings: Settings, chosen: SelectedPhoto, placeholder: DeltaGenerat
 def pictures(settings: Settings, chosen: SelectedPhoto, card: zoo.Card, result: Result) -> None:
     """Photo, score map and segmentation side by side."""
     stride, scores = settings.stride, result.scores
-    pixels, size = chosen.photo.pixels, (scores.height, scores.width)
-    photo = compute.picture((chosen.photo.sha256, size), lambda: render.jpeg(parts.at_size(pixels, *size)))
+    max_side = settings.max_side
+    photo = compute.picture((chosen.photo.sha256, max_side), lambda: render.jpeg(shrink(chosen.photo, max_side)))
     key = f"{settings.model} {chosen.photo.sha256} {settings.max_side}"
     data = viewer.payload(key, photo, card, scores, result.by_upsampling, stride, settings.upsampling, settings.view)
     labels, coarse = result.by_upsampling[settings.upsampling].labels, scores.coarse_labels(stride)
@@ -241,15 +241,19 @@ def actions(chosen: SelectedPhoto, card: zoo.Card, result: Result, settings: Set
     by_upsampling = {way: found.labels for way, found in result.by_upsampling.items()}
 
     def made(make: Callable[[Export], bytes]) -> bytes:
-        pixels = decode(chosen.data, chosen.name).pixels if chosen.data is not None else chosen.photo.pixels
-        opacity = settings.view.opacity
-        return make(Export(pixels, card, result.scores, settings.stride, settings.upsampling, by_upsampling, opacity))
+        photo, opacity = chosen.photo, settings.view.opacity
+        if chosen.data is not None:
+            photo = compute.decoder().decode_light(chosen.data, chosen.name, export.longest_side(photo.size))
+        return make(Export(photo, card, result.scores, settings.stride, settings.upsampling, by_upsampling, opacity))
 
     def offer(label: str, make: Callable[[Export], bytes], name: str, kind: Literal["secondary", "tertiary"]) -> None:
         data = partial(compute.export_file, partial(made, make))
         st.download_button(label, data, f"{stem}.{name}", on_click="ignore", type=kind, width="stretch")
 
     with st.container(width="content", key="actions"), st.popover("Download", icon=":material/download:"):
+        if export.longest_side(chosen.photo.size) < max(chosen.photo.size):
+            most = export.MOST_PIXELS // 10**6
+            st.caption(f"Your photo has more than {most} megapixels: the files are half as wide and high.")
         offer("All files (ZIP)", export.archive, "zip", "secondary")
         for name, make in export.FILES.items():
             offer(name, make, name, "tertiary")

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from fcn.model import cards, zoo
-from fcn.photos.images import Labels, Photo, decode
+from fcn.photos.images import Labels, Photo, decode_light
 from fcn.pictures import render
 from fcn.scenes.scene import Street, render_scene
 
@@ -86,7 +86,7 @@ def _photo_samples(folder: Path) -> list[Sample]:
 
 @cache
 def _photo(path: Path) -> tuple[Photo, Labels | None]:
-    return decode(path.read_bytes(), path.name), None
+    return decode_light(path.read_bytes(), path.name), None
 
 
 def thumbnail(model: str, name: str) -> bytes:

@@ -10,12 +10,13 @@ import streamlit as st
 from fcn.errors import FcnError
 from fcn.model import zoo
 from fcn.photos.images import IGNORE_LABEL, Labels, labels_to_own_size
-from fcn.photos.masks import read_mask
 from fcn.pictures import render
 from fcn.quality.metrics import Scorer
 from fcn.ui import compute, parts
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo.source import SelectedPhoto
+
+MOST_PIXELS = 2_000_000  # that are compared: scores and error map of 50 megapixels took 6 s and 1.2 GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Truth:
 
     Attributes:
         name: Tells it from other truths of the same photo.
-        labels: (H, W) uint8 class indices or IGNORE_LABEL, at the photo's own size.
+        labels: (H, W) uint8 class indices or IGNORE_LABEL, as `fit` says for the photo's own size.
     """
 
     name: str
@@ -75,6 +76,13 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
             )
             said = f"Map of wrongly labelled pixels, {verdict.wrong:.1%} of the picture"
             st.image(verdict.picture, width="stretch", alt=said)
+    height, width = truth.labels.shape
+    if (height, width) != chosen.photo.size:
+        own = chosen.photo.size
+        st.caption(
+            f"Compared at {width} x {height} pixels: more than {MOST_PIXELS // 10**6} megapixels take too long here. "
+            f"`python -m fcn evaluate` compares at {own[1]} x {own[0]}."
+        )
     st.caption("Error map: orange pixels have the wrong class, grey ones count in no score.")
 
 
@@ -104,7 +112,12 @@ def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
         try:
             return compute.compute_once(
                 ("mask", card.name, chosen.photo.size, file.file_id),
-                lambda: Truth(file.file_id, read_mask(file.getvalue(), card.classes, card.palette, chosen.photo.size)),
+                lambda: Truth(
+                    file.file_id,
+                    compute.decoder().read_mask(
+                        file.getvalue(), chosen.photo.size, len(card.classes), card.palette, MOST_PIXELS
+                    ),
+                ),
             )
         except FcnError as error:
             parts.show_error(str(error))

@@ -23,7 +23,7 @@ class SelectedPhoto:
         name: File name, or name of the sample.
         alt: What it shows, as far as known.
         credit: Author and licence of a sample.
-        photo: The decoded photo, at most `compute.LARGEST` pixels wide or high.
+        photo: The decoded photo, a light copy as `decode_light` makes it.
         data: The uploaded bytes; None for a sample.
         truth: Ground truth (H, W) uint8, where there is one.
     """

@@ -1,0 +1,255 @@
+"""Files of visitors are decoded in child processes, a few of them, warm, which are replaced when they fail.
+
+What a child guards the server against:
+- memory: a child has MEMORY more than at its start, and fails alone (Linux; elsewhere nothing limits its memory);
+- time: after SECONDS of computing the system ends a child (not on Windows), and after PATIENCE seconds the server does;
+  for a copy that is larger than the page needs it may compute for FILE_SECONDS;
+- crashes: a decoder that fails takes its child with it and nothing else;
+- writing: no file can get a byte, few can be opened, no core is dumped, no program run by it gains rights (Linux and
+  macOS, as far as each knows the limit). It gets neither the server's environment nor its open files.
+
+What it does not guard against: a file that takes over a decoder runs code as the server's user. It could read what that
+user may read, use the network, and see or falsify what the same child decodes afterwards. Whoever fears that runs the
+server in a container that has no secrets and no way out. What a child answers is checked as if it were false.
+
+The checks in fcn/photos come first, so that nearly everything ends in a sentence that says what is wrong; where the
+system has none of these limits they are what is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from fcn.errors import FcnError, MaskError, PhotoError
+from fcn.machine import processors
+from fcn.photos.files import check_length, shown_name
+from fcn.photos.images import LARGEST, WORKING_SIDE, Labels, Photo
+
+CHILDREN = 4  # at most; each takes about 60 MB
+SECONDS, FILE_SECONDS = 2.0, 5.0  # of a processor, for a request
+PATIENCE = 10.0  # seconds for a request, waiting for a processor included
+MOST = 64 * 1024**2  # bytes of an answer
+LONGEST_LINE = 64 * 1024  # bytes of an answer before its array
+ROOT = Path(__file__).parents[2]
+#: What a child is told of the server's environment: where Python finds its packages.
+PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
+#: A child computes on one thread, and takes memory from one place.
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+}
+
+
+class Decoder:
+    """A few children. Threads share it; those that find no child free wait for one."""
+
+    def __init__(self, children: int | None = None, patience: float = PATIENCE):
+        """Start the children; they are ready a third of a second later.
+
+        Args:
+            children: How many; default: one a processor, at most CHILDREN.
+            patience: Seconds that a request may take.
+        """
+        self._free: queue.LifoQueue[_Child] = queue.LifoQueue()
+        self._children = [_Child(patience) for _ in range(children or min(CHILDREN, max(2, processors())))]
+        for child in self._children:
+            self._free.put(child)
+
+    def decode(self, data: bytes, name: str = "photo", *, max_side: int = WORKING_SIDE) -> Photo:
+        """Do what `images.decode` does, in a child.
+
+        Raises:
+            PhotoError: As for `images.decode`; or the child took too long or too much memory.
+        """
+        return self._photo(data, name, light=False, side=max_side)
+
+    def decode_light(self, data: bytes, name: str = "photo", side: int = LARGEST) -> Photo:
+        """Do what `images.decode_light` does, in a child; raises as `decode`."""
+        return self._photo(data, name, light=True, side=side)
+
+    def read_mask(
+        self, data: bytes, size: tuple[int, int], classes: int, palette: Sequence[tuple[int, int, int]], most: int
+    ) -> Labels:
+        """Do what `masks.read_mask` does, in a child.
+
+        Raises:
+            MaskError: As for `masks.read_mask`; or the child took too long or too much memory.
+        """
+        check_length(len(data), "The mask", MaskError)
+        request = {"do": "mask", "size": size, "classes": classes, "palette": list(palette), "most": most}
+        request["seconds"] = SECONDS
+        return self._ask(request, data, "The mask", MaskError)[1]
+
+    def close(self) -> None:
+        """End the children."""
+        for child in self._children:
+            child.end()
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _photo(self, data: bytes, name: str, light: bool, side: int) -> Photo:
+        shown = shown_name(name)
+        check_length(len(data), shown, PhotoError)
+        request = {"do": "photo", "name": name, "light": light, "side": side}
+        request["seconds"] = SECONDS if side <= LARGEST else FILE_SECONDS
+        values, pixels = self._ask(request, data, shown, PhotoError)
+        try:
+            height, width = (int(side) for side in values["size"])
+            notes = tuple(plain(note) for note in values["notes"])
+            if pixels.ndim != 3 or not (0 < pixels.shape[0] <= height and 0 < pixels.shape[1] <= width):
+                raise ValueError(pixels.shape)
+        except (ValueError, TypeError, KeyError) as error:
+            raise PhotoError(_broken(shown)) from error
+        pixels.setflags(write=False)
+        return Photo(pixels, (height, width), hashlib.sha256(data).hexdigest(), notes)
+
+    def _ask(
+        self, request: dict[str, Any], data: bytes, name: str, kind: type[FcnError]
+    ) -> tuple[dict[str, Any], np.ndarray]:
+        child = self._free.get()
+        try:
+            values, array = child.ask(request, data)
+        except _Slow as error:
+            said = f"{name} takes too long to decode. Save it smaller or anew as JPEG."
+            raise kind(said) from error
+        except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+            raise kind(_broken(name)) from error
+        finally:
+            self._free.put(child)
+        if "sentence" in values:
+            raise (MaskError if values.get("error") == "mask" else PhotoError)(plain(values["sentence"]))
+        assert array is not None  # an answer without a sentence has one
+        return values, array
+
+
+class _Slow(Exception):
+    """A child was ended because it took too long."""
+
+
+class _Child:
+    """One process, started again when it has ended."""
+
+    def __init__(self, patience: float):
+        self._patience = patience
+        self._process: subprocess.Popen[bytes] | None = None
+        with contextlib.suppress(OSError):  # perhaps it starts when it is needed
+            self._start()
+
+    def ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], np.ndarray | None]:
+        """Send a request and read its answer.
+
+        Raises:
+            _Slow: It took too long.
+            OSError, ValueError, TypeError, KeyError, EOFError: There is no answer, or not a right one.
+        """
+        process = self._process if self._process and self._process.poll() is None else self._start()
+        killed = threading.Event()
+
+        def kill() -> None:
+            killed.set()
+            process.kill()
+
+        timer = threading.Timer(self._patience, kill)
+        timer.daemon = True
+        timer.start()
+        done = False
+        try:
+            values, array = self._exchange(process, request, data)
+            done = not values.get("replace")
+            return values, array
+        except Exception as error:
+            ended = process.wait(1) if _has_ended(process) else None
+            if killed.is_set() or ended in SLOW:
+                raise _Slow from error
+            raise
+        finally:
+            timer.cancel()
+            if not done:  # it may be in the middle of something, or has grown
+                self.end()
+                with contextlib.suppress(OSError):
+                    self._start()
+
+    def _exchange(
+        self, process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes
+    ) -> tuple[dict[str, Any], np.ndarray | None]:
+        assert process.stdin and process.stdout  # they are pipes
+        process.stdin.write(json.dumps(request | {"bytes": len(data)}).encode() + b"\n")
+        process.stdin.write(data)
+        process.stdin.flush()
+        line = process.stdout.readline(LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise EOFError("The child has ended.")
+        values = json.loads(line)
+        if "sentence" in values:
+            return values, None
+        shape = tuple(int(side) for side in values["shape"])
+        if min(shape) < 1 or int(np.prod(shape, dtype=np.int64)) > MOST or shape[2:] not in ((), (3,)):
+            raise ValueError(f"An array of {shape} is no answer.")
+        array = np.empty(shape, np.uint8)
+        place, view = 0, array.reshape(-1).data
+        while place < len(view):
+            read = process.stdout.readinto(view[place:])  # type: ignore[attr-defined]
+            if not read:
+                raise EOFError("The child has ended.")
+            place += read
+        return values, array
+
+    def end(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            with contextlib.suppress(OSError, ValueError):  # what was not sent is lost
+                process.communicate()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.end()
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | ENVIRONMENT
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "fcn.compute.decoding_child"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        return self._process
+
+
+#: How a process ends that has computed for too long.
+SLOW = {-getattr(signal, name) for name in ("SIGPROF", "SIGXCPU") if hasattr(signal, name)}
+
+
+def plain(sentence: object) -> str:
+    """What a child says, in characters and at a length that a page can show."""
+    return "".join(filter(str.isprintable, str(sentence)))[:600]
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the process has ended, or is just about to."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    return process.poll() is not None
+
+
+def _broken(name: str) -> str:
+    return f"{name} cannot be decoded: it is damaged, or takes too much memory. Save it smaller or anew as JPEG."
