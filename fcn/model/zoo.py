@@ -68,6 +68,16 @@ def names(folder: Path | None = None) -> list[str]:
     return sorted(found, key=lambda name: (name != "street", name))
 
 
+def installed(folder: Path | None = None) -> list[str]:
+    """Names of all models of which a folder (default: MODELS) holds any file, the first of `names` first."""
+    found = {
+        path.name.removesuffix(ending)
+        for ending in (".json", ".keras", CONVERTED)
+        for path in (folder or MODELS).glob(f"*{ending}")
+    }
+    return sorted(found, key=lambda name: (name != "street", name))
+
+
 def read_card(name: str, folder: Path | None = None) -> Card:
     """Read a card.
 
@@ -90,6 +100,8 @@ def read_card(name: str, folder: Path | None = None) -> Card:
     except (ValueError, KeyError, TypeError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ModelError(f"The card {path.name} cannot be read: {why}. Restore it from the project.") from error
+    if card.name != name:
+        raise ModelError(f"The card {path.name} is named {card.name!r} inside. Give the file and the card one name.")
     if len(card.palette) != len(card.classes):
         raise ModelError(
             f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give one a class."

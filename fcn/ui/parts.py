@@ -33,7 +33,18 @@ def at_size(pixels: Pixels, height: int, width: int) -> Pixels:
 
 def show_error(sentence: str) -> None:
     """Show what is wrong, as it is: a file name in it may look like Markdown."""
-    st.error(re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", sentence), icon=":material/error:")
+    st.error(plain(sentence), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Markdown that reads as a text does, to the letter.
+
+    Marks are escaped. Addresses (www.x.jpg, a@b.c), icons and arrows are drawn all the same, unless something stands in
+    them: the word joiner, which nobody sees. The beginning could be a list.
+    """
+    text = re.sub(r"(?i)(?<=www)(?=\.)|(?<=:)(?=//|material/|streamlit:)|(?=@)|(?<=\s[<>~-])(?=[-=>])", "\u2060", text)
+    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", text)
+    return re.sub(r"^(\d*)([.=-])", r"\1\\\2", text)
 
 
 def unsuited(card: zoo.Card, scores: Scores) -> str | None:

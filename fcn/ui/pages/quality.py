@@ -40,7 +40,7 @@ def show() -> None:
     training(card)
 
 
-@st.cache_data
+@compute.kept
 def read_published() -> dict[str, Any]:
     """Figures of other networks, each with its source."""
     return dict(json.loads(PUBLISHED.read_text(encoding="utf-8")))
@@ -95,7 +95,7 @@ def cost(card: zoo.Card) -> None:
     st.caption(f"Upsampling x32: {parts_said}. Median of five runs.")
 
 
-@st.cache_data(show_spinner="Measuring")
+@compute.kept
 def measured_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
     """Size of the first sample at work, and median time of the network and of each upsampling at stride 32 on it."""
     segmenter = compute.segmenter(model)

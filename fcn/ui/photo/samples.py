@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 from fcn.photos.images import Labels, Photo, decode
 from fcn.pictures import render
 from fcn.scenes.scene import render_scene
+from fcn.ui import compute
 
 PHOTOS = Path(__file__).parents[3] / "assets" / "samples" / "people_animals"
 THUMBNAIL = (124, 93)  # pixels, width and height: as large as it is shown, so that Streamlit sends it as it is
@@ -60,14 +61,14 @@ def _scenes() -> list[Sample]:
     return [Sample(f"scene-{seed}", title, alt, credit, partial(_scene, seed)) for seed, (title, alt) in SCENES.items()]
 
 
-@cache
+@compute.kept
 def _scene(seed: int) -> tuple[Photo, Labels | None]:
     scene = render_scene(seed)
     digest = hashlib.sha256(scene.photo.tobytes()).hexdigest()
     return Photo(scene.photo, (scene.labels.shape[0], scene.labels.shape[1]), digest, ()), scene.labels
 
 
-@cache
+@compute.kept
 def _photos() -> list[Sample]:
     credits = json.loads((PHOTOS / "CREDITS.json").read_text(encoding="utf-8"))
     return [
@@ -82,12 +83,12 @@ def _photos() -> list[Sample]:
     ]
 
 
-@cache
+@compute.kept
 def _photo(file: str) -> tuple[Photo, Labels | None]:
     return decode((PHOTOS / file).read_bytes(), file), None
 
 
-@cache
+@compute.kept
 def thumbnail(model: str, name: str) -> bytes:
     """A small picture of a sample, as `cut` makes it."""
     photo, _ = samples(model)[name].read()

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
 from fcn.errors import FcnError
 from fcn.photos.files import MAX_BYTES
 from fcn.photos.images import FORMAT_NAMES, Labels, Photo
 from fcn.ui import compute, logs
 from fcn.ui.photo.samples import THUMBNAIL, cut, samples, thumbnail
+
+GONE = "The photo is no longer on the server. Choose it again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +143,8 @@ def _receive(widget: str) -> None:
     file = st.session_state[widget]
     if file is None:
         st.session_state.pop("refused", None)
+    elif not isinstance(file, UploadedFile):  # the page claims a file that the server does not have
+        st.session_state.refused = GONE
     else:
         st.session_state[f"{widget}-seen"] = file.file_id
         st.session_state.received = file.getvalue(), "The photo" if widget == "taken" else file.name
