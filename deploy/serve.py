@@ -56,7 +56,8 @@ def content_policy() -> str:
     """What the pages may load and run: what this server sends, and nothing else.
 
     Scripts: Streamlit's files, the scripts in its first page (by hash), and the parts of this app, which Streamlit
-    imports from blob addresses. Styles are written into the page by Streamlit and Plotly. Pictures are sent as data.
+    imports from blob addresses; one of Streamlit's libraries counts with WebAssembly. Styles are written into the page
+    by Streamlit and Plotly. Pictures are sent as data.
     """
     first_page = (Path(st.__file__).parent / "static" / "index.html").read_bytes()
     digests = [hashlib.sha256(script).digest() for script in re.findall(rb"<script>(.*?)</script>", first_page, re.S)]
@@ -64,7 +65,7 @@ def content_policy() -> str:
     return "; ".join(
         (
             "default-src 'self'",
-            f"script-src 'self' blob: {hashes}",
+            f"script-src 'self' blob: 'wasm-unsafe-eval' {hashes}",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",

@@ -72,7 +72,7 @@ def workers() -> Workers:
 
 
 @st.cache_resource(show_spinner=False)
-def keras_workers() -> Workers:
+def keras_line() -> Workers:
     """A thread that waits for Keras, so that none which computes photos ever does."""
     return Workers(1, KERAS_STORE, _aside)
 
@@ -197,7 +197,7 @@ def decoded(data: bytes, name: str) -> Photo:
 def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """What Keras gives; see `Reference.transposed`."""
     key = ("keras", scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
-    return keras_workers().get(key, lambda: reference().transposed(scores, stride, kernel), _stay)
+    return keras_line().get(key, lambda: reference().transposed(scores, stride, kernel), _look_up)
 
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
@@ -215,7 +215,7 @@ def compute_once(
 
     def waiting(before: int) -> None:
         if placeholder is None:
-            _stay(before)
+            _look_up(before)
         else:
             said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
             placeholder.caption(f":material/hourglass_top: {said}")
@@ -223,7 +223,7 @@ def compute_once(
     return workers().get(key, make, waiting, keep)
 
 
-def _stay(before: int) -> None:
+def _look_up(before: int) -> None:
     """Let Streamlit end the run here if the visitor has left."""
     st.session_state.get("own")
 

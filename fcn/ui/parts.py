@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -70,6 +71,11 @@ def format_shares(card: zoo.Card, labels: Labels) -> str:
     return ", ".join(
         f"{name} {format_share(share)}" for name, share in render.class_shares(labels, card.classes).items()
     )
+
+
+def format_percent(value: float) -> str:
+    """A score as a percentage; words where there is none, as where a mask says "ignore" everywhere."""
+    return "not defined" if math.isnan(value) else f"{value:.1%}"
 
 
 def format_share(share: float) -> str:

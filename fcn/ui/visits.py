@@ -33,8 +33,8 @@ _left: dict[str, float] = {}  # visit without a connection -> when it broke
 def install() -> None:
     """Hold all visits of this process to the limits from now on."""
     if _installed.acquire(blocking=False):
-        MemoryUploadedFileManager.add_file = _add_file  # type: ignore[method-assign]
-        MemorySessionStorage.save = _save  # type: ignore[method-assign]
+        MemoryUploadedFileManager.add_file = _add_file  # type: ignore[method-assign, assignment]
+        MemorySessionStorage.save = _save  # type: ignore[method-assign, assignment]
         threading.Thread(target=_sweep, name="visits", daemon=True).start()
 
 

@@ -15,7 +15,7 @@ from fcn.ui.photo import source
 try:
     import segno
 except ImportError:  # without it there is a link and no picture of it
-    segno = None
+    segno = None  # type: ignore[assignment]
 
 NO_CODE = "This link is too long for a QR code. Copy it instead."
 NO_SEGNO = "QR codes are not available on this server. Copy the link instead."
