@@ -10,6 +10,7 @@ import asyncio
 import base64
 import gc
 import hashlib
+import os
 import re
 import sys
 import threading
@@ -52,6 +53,10 @@ if resource:  # four files a visitor; many systems allow 1024 unless asked
 net_util.get_external_ip = lambda: None
 
 
+# Sites that may show the pages in a frame, such as "https://huggingface.co"; nobody else may.
+FRAMES = os.environ.get("FCN_FRAME_ANCESTORS", "'self'")
+
+
 def content_policy() -> str:
     """What the pages may load and run: what this server sends, and nothing else.
 
@@ -74,6 +79,7 @@ def content_policy() -> str:
             "object-src 'none'",
             "base-uri 'self'",
             "form-action 'self'",
+            f"frame-ancestors {FRAMES}",
         )
     )
 
@@ -84,13 +90,12 @@ HEADERS = {
     "Referrer-Policy": "same-origin",  # the link holds what the visitor has chosen
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
+if FRAMES == "'self'":
+    HEADERS["X-Frame-Options"] = "SAMEORIGIN"  # for browsers that are too old for the policy
 
 
 class Guard:
-    """Adds HEADERS to every answer, and keeps numbers about the process from everybody.
-
-    Who may show the page in a frame is for the proxy to say: some hosts need one.
-    """
+    """Adds HEADERS to every answer, and keeps numbers about the process from everybody."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -131,7 +136,10 @@ class Uploads:
             await self.inner(scope, receive, send)
             return
         visit, stated = found[1], Headers(scope=scope).get("content-length", "")
-        size = min(int(stated), 2 * MAX_BYTES) if stated.isdecimal() else 2 * MAX_BYTES  # what is larger gets refused
+        if not stated.isdecimal():  # browsers always say it; without it nobody could plan
+            await PlainTextResponse("Say how long the file is.", 411, {"Connection": "close"})(scope, receive, send)
+            return
+        size = min(int(stated), 2 * MAX_BYTES)  # what is larger gets refused inside
         begun = False
 
         async def noted(message: Message) -> None:
