@@ -31,8 +31,8 @@ _left: dict[str, float] = {}  # visit without a connection -> when it broke
 
 
 def install() -> None:
-    """Hold all visits of this process to the limits from now on."""
-    if _installed.acquire(blocking=False):
+    """Hold all visits of this process to the limits from now on. A test of pages alone has no server to hold."""
+    if type(Runtime.instance()) is Runtime and _installed.acquire(blocking=False):
         MemoryUploadedFileManager.add_file = _add_file  # type: ignore[method-assign, assignment]
         MemorySessionStorage.save = _save  # type: ignore[method-assign, assignment]
         threading.Thread(target=_sweep, name="visits", daemon=True).start()
@@ -63,8 +63,6 @@ def _save(storage: MemorySessionStorage, session_info: SessionInfo) -> None:
 
 def _lives(session_id: str) -> bool:
     """Whether a visit is there, or may still come back."""
-    if not Runtime.exists():
-        return True  # in a test
     manager = Runtime.instance()._session_mgr
     return manager.is_active_session(session_id) or manager.get_session_info(session_id) is not None
 

@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.soak [--minutes 60] [--visitors 8]
 
-Starts deploy/serve.py on the loopback address and keeps the given number of visitors busy: they open every page, switch,
-upload photos that this script makes (small ones, of 12 megapixels, no photos at all), send more than a visit may, leave
-in the middle and come back. Every 20 seconds a child process of the server is killed or stopped. Prints memory over
-time, errors and p95, and exits with 1 if a bound is broken. Needs /proc (Linux).
+Starts deploy/serve.py on the loopback address and keeps the given number of visitors busy: they open every page,
+switch, upload photos that this script makes (small ones, of 12 megapixels, no photos at all), send more than a visit
+may, leave in the middle and come back. Every 20 seconds a child process of the server is killed or stopped. Prints
+memory over time, errors and p95, and exits with 1 if a bound is broken. Needs /proc (Linux).
 """
 
 from __future__ import annotations
