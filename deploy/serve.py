@@ -33,7 +33,7 @@ from streamlit import net_util
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # `streamlit run` adds deploy/ alone
 
-from fcn.machine import memory  # noqa: E402
+from fcn.machine import memory, resident  # noqa: E402
 from fcn.photos.files import MAX_BYTES  # noqa: E402
 
 try:
@@ -117,12 +117,14 @@ class Guard:
 class Uploads:
     """Bounds what is on its way into memory: two files of a visit at once, and an eighth of the memory in all.
 
-    Further uploads wait before their first byte. One that takes longer than a slow line needs is given up.
+    Further uploads wait before their first byte. One that takes longer than a slow line needs is given up. While the
+    server has most of its memory in use, nobody's photo gets in.
     """
 
     PATH = re.compile(r"/_stcore/upload_file/([^/]+)/")
     OF_A_VISIT = 2
     RATE = 50_000  # bytes a second that a slow line has
+    FULL = 0.7  # of the memory
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -138,6 +140,10 @@ class Uploads:
         visit, stated = found[1], Headers(scope=scope).get("content-length", "")
         if not stated.isdecimal():  # browsers always say it; without it nobody could plan
             await PlainTextResponse("Say how long the file is.", 411, {"Connection": "close"})(scope, receive, send)
+            return
+        if resident() > self.FULL * memory():
+            full = PlainTextResponse("The server is full. Try again in a minute.", 503, {"Connection": "close"})
+            await full(scope, receive, send)
             return
         size = min(int(stated), 2 * MAX_BYTES)  # what is larger gets refused inside
         begun = False

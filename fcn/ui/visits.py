@@ -22,8 +22,11 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+from fcn.machine import memory
+
 FILES = 3  # of a visit: a photo, one of the camera, a mask
 BYTES = 60 * 1024**2  # of a visit
+ALL = max(3 * BYTES, min(512 * 1024**2, memory() // 4))  # bytes of all visits
 EVERY = 10.0  # seconds between two looks for visits that are over
 
 _installed = threading.Lock()
@@ -52,6 +55,26 @@ def _add_file(manager: MemoryUploadedFileManager, session_id: str, file: Uploade
     held.sort(key=lambda other: other is file)  # one that is sent again is the newest
     while len(held) > FILES or (len(held) > 1 and sum(len(one.data) for one in held) > BYTES):
         manager.remove_file(session_id, held.pop(0).file_id)
+    if _held(manager) > ALL:
+        _make_room(manager, session_id)
+
+
+def _held(manager: MemoryUploadedFileManager) -> int:
+    return sum(len(file.data) for files in list(manager.file_storage.values()) for file in list(files.values()))
+
+
+def _make_room(manager: MemoryUploadedFileManager, newest: str) -> None:
+    """Whoever has left goes first, then files of those who are there, the visit that sent its first one earliest."""
+    runtime = Runtime.instance()
+    for away in (True, False):
+        for session_id in list(manager.file_storage):
+            if _held(manager) <= ALL:
+                return
+            if away and not runtime.is_active_session(session_id):
+                runtime.close_session(session_id)
+                manager.remove_session_files(session_id)
+            elif not away and session_id != newest:
+                manager.remove_session_files(session_id)
 
 
 @functools.wraps(_original_save)

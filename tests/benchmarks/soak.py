@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -35,6 +36,7 @@ from tests.benchmarks.proxy import Replica, free_ports, replica
 from tests.support.live import LiveError, Server, Visitor
 
 PATIENCE = 60  # seconds that a visitor waits
+PAUSE = 1, 5  # seconds between two actions, from and to
 LOOK = 5.0  # seconds between two looks at memory and /ready
 HURT = 20.0  # seconds between two kills
 WARM = 600.0  # seconds after which memory may grow no more; a third of a shorter run
@@ -58,6 +60,17 @@ class Notes:
     kills: Counter[str] = field(default_factory=Counter)
 
 
+@cache
+def made(width: int, height: int) -> bytes:
+    """A photo of a size."""
+    return photo(7, width, height)
+
+
+def fresh(width: int, height: int) -> bytes:
+    """A photo that the server has not seen: the same picture, with other bytes after its end."""
+    return made(width, height) + secrets.token_bytes(8)
+
+
 async def look_around(page: Visitor, notes: Notes) -> None:
     """Use the switches of the first page."""
     for _ in range(random.randint(1, 4)):
@@ -66,7 +79,7 @@ async def look_around(page: Visitor, notes: Notes) -> None:
              ("Network", "FCN-32s"), ("Model", "People & animals")]
         )  # fmt: skip
         await spent(page.choose(label, value), notes.switches)
-        await asyncio.sleep(random.uniform(0, 1))
+        await asyncio.sleep(random.uniform(*PAUSE))
 
 
 async def upload(page: Visitor, notes: Notes) -> None:
@@ -76,8 +89,7 @@ async def upload(page: Visitor, notes: Notes) -> None:
             await page.upload("www.x.jpg", random.choice(JUNK))
         else:
             width, height = random.choice(PHOTOS)
-            data = await asyncio.to_thread(photo, random.getrandbits(30), width, height)
-            await spent(page.upload("1. mine.jpg", data), notes.uploads)
+            await spent(page.upload("1. mine.jpg", fresh(width, height)), notes.uploads)
         notes.sentences += len(page.texts("alert"))
         await look_around(page, notes)
 
@@ -86,13 +98,13 @@ async def flood(page: Visitor, notes: Notes) -> None:
     """Send more than a visit may keep; what is refused politely is no error."""
     paths = [f"/_stcore/upload_file/{page.session}/{uuid.uuid4()}" for _ in range(8)]
     answers = await asyncio.gather(*(page.put(path, bytes(15 * MIB)) for path in paths))
-    if wrong := {answer.status for answer in answers} - {204, 408, 429}:
+    if wrong := {answer.status for answer in answers} - {204, 408, 429, 503}:
         raise LiveError(f"Uploads were answered with {wrong}.")
 
 
 async def break_off(page: Visitor, notes: Notes) -> None:
     """Leave in the middle of an upload and come back."""
-    going = asyncio.create_task(page.upload("mine.jpg", photo(random.getrandbits(30), 1600, 1200)))
+    going = asyncio.create_task(page.upload("mine.jpg", fresh(1600, 1200)))
     await asyncio.sleep(random.uniform(0, 0.3))
     await page.disconnect()
     with suppress(LiveError, AssertionError):
@@ -133,6 +145,8 @@ def main() -> int:
     options = arguments.parse_args()
     os.environ.setdefault("STREAMLIT_SERVER_COOKIE_SECRET", secrets.token_hex(32))
     random.seed(0)
+    for size in PHOTOS:
+        made(*size)
     notes, table = Notes(), Table()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.txt"
@@ -177,7 +191,7 @@ async def come_and_go(server: Replica, notes: Notes, end: float, pages: list[str
             notes.done[act.__name__] += 1
         except LiveError as error:
             notes.errors[f"{act.__name__}: {str(error)[:300]}"] += 1
-        await asyncio.sleep(random.uniform(0, 1))
+        await asyncio.sleep(random.uniform(*PAUSE))
 
 
 async def watch(server: Replica, notes: Notes, end: float) -> None:

@@ -108,6 +108,17 @@ def test_a_body_without_a_length_is_refused_before_it_is_read(serve: ModuleType)
     run(work)
 
 
+def test_a_full_server_takes_no_photo(serve: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "resident", lambda: serve.memory())
+
+    async def work() -> None:
+        inside = Inside()
+        assert await put(serve.Uploads(inside), "one", 1000) == 503
+        assert not inside.most
+
+    run(work)
+
+
 def test_a_flood_of_questions_is_one_look(serve: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     from fcn.ui import readiness as looking
 
