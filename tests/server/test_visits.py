@@ -6,7 +6,10 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+from fcn.ui import visits
 from tests.benchmarks.load import memory
 from tests.support import hostile
 from tests.support.live import Server, Visitor, serving
@@ -48,6 +51,32 @@ def test_a_visit_keeps_three_files_and_gives_them_back_on_a_quiet_server(server:
     while resident(server) - before > 15 and time.monotonic() < end:
         time.sleep(0.5)
     assert resident(server) - before <= 15
+
+
+def test_all_visits_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager, there, closed = MemoryUploadedFileManager(""), {"a", "c", "d"}, []
+
+    class Fake:
+        instance = classmethod(lambda cls: cls)
+        is_active_session = staticmethod(there.__contains__)
+        close_session = staticmethod(closed.append)
+
+    monkeypatch.setattr(visits, "Runtime", Fake)
+    monkeypatch.setattr(visits, "_lives", lambda session_id: True)
+    monkeypatch.setattr(visits, "ALL", 50)
+
+    def add(session_id: str, size: int) -> None:
+        file = UploadedFileRec(str(uuid.uuid4()), "x.jpg", "image/jpeg", bytes(size))
+        visits._add_file(manager, session_id, file)
+
+    for session_id in "abc":
+        add(session_id, 16)
+    assert not closed and len(manager.file_storage) == 3
+    add("d", 16)  # the one that has left goes first
+    assert closed == ["b"] and set(manager.file_storage) == set("acd")
+    add("d", 30)  # then those who are there, the earliest first
+    assert set(manager.file_storage) == {"d"}
+    assert visits._held(manager) <= 50
 
 
 def test_an_upload_that_ends_after_its_visit_is_not_kept(server: Server) -> None:
