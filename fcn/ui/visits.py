@@ -26,7 +26,7 @@ from fcn.machine import memory
 
 FILES = 3  # of a visit: a photo, one of the camera, a mask
 BYTES = 60 * 1024**2  # of a visit
-ALL = max(3 * BYTES, min(512 * 1024**2, memory() // 4))  # bytes of all visits
+ALL = max(3 * BYTES, min(256 * 1024**2, memory() // 4))  # bytes of all visits
 EVERY = 10.0  # seconds between two looks for visits that are over
 
 _installed = threading.Lock()
