@@ -4,11 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from fcn.errors import FcnError
-from fcn.ui import compute, parts
+from fcn.ui import turns, visits
 from fcn.ui.classroom import flags
 from fcn.ui.pages import quality, steps, try_it
 
+visits.install()
 st.set_page_config("Every pixel a class", page_icon=str(Path(__file__).parent / "assets" / "icon.png"), layout="wide")
 
 pages = [
@@ -18,9 +18,5 @@ pages = [
 ]
 page = st.navigation(pages, position="top")
 flags.apply()
-try:
-    with compute.turn():
-        page.run()
-except FcnError as error:
-    parts.show_error(str(error))
+turns.draw(page.run)
 flags.leave()

@@ -6,14 +6,23 @@ The same app as `app.py`, with the models loaded before the first visitor comes,
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import gc
+import hashlib
+import os
+import re
 import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -24,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # `streamlit run` adds deploy/ alone
 
 from fcn.internals import ask_nobody_for_own_address  # noqa: E402
+from fcn.machine import memory, resident  # noqa: E402
 from fcn.photos.files import MAX_BYTES  # noqa: E402
 
 try:
@@ -40,15 +50,49 @@ if resource:  # four files a visitor; many systems allow 1024 unless asked
 
 ask_nobody_for_own_address()
 
+# Sites that may show the pages in a frame, such as "https://huggingface.co"; nobody else may.
+FRAMES = os.environ.get("FCN_FRAME_ANCESTORS", "'self'")
+
+
+def content_policy() -> str:
+    """What the pages may load and run: what this server sends, and nothing else.
+
+    Scripts: Streamlit's files, the scripts in its first page (by hash), and the parts of this app, which Streamlit
+    imports from blob addresses; one of Streamlit's libraries counts with WebAssembly. Styles are written into the page
+    by Streamlit and Plotly. Pictures are sent as data.
+    """
+    first_page = (Path(st.__file__).parent / "static" / "index.html").read_bytes()
+    digests = [hashlib.sha256(script).digest() for script in re.findall(rb"<script>(.*?)</script>", first_page, re.S)]
+    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' blob: 'wasm-unsafe-eval' {hashes}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "media-src 'self' blob:",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            f"frame-ancestors {FRAMES}",
+        )
+    )
+
+
 HEADERS = {
+    "Content-Security-Policy": content_policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # the link holds what the visitor has chosen
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
+if FRAMES == "'self'":
+    HEADERS["X-Frame-Options"] = "SAMEORIGIN"  # for browsers that are too old for the policy
 
 
-class Headers:
-    """Adds HEADERS to every answer. Who may show the page in a frame is for the proxy to say: some hosts need one."""
+class Guard:
+    """Adds HEADERS to every answer, and keeps numbers about the process from everybody."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -59,43 +103,145 @@ class Headers:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self.inner(scope, receive, with_headers if scope["type"] == "http" else send)
+        if scope["type"] != "http":
+            await self.inner(scope, receive, send)
+        elif "_stcore/metrics" in scope["path"].lower():
+            await PlainTextResponse("Not found", 404)(scope, receive, with_headers)
+        else:
+            await self.inner(scope, receive, with_headers)
 
 
-class Models:
-    """Whether the models are loaded yet."""
+class Uploads:
+    """Bounds what is on its way into memory: two files of a visit at once, and an eighth of the memory in all.
+
+    Further uploads wait before their first byte. One that takes longer than a slow line needs is given up. While the
+    server has most of its memory in use, nobody's photo gets in.
+    """
+
+    PATH = re.compile(r"/_stcore/upload_file/([^/]+)/")
+    OF_A_VISIT = 2
+    RATE = 50_000  # bytes a second that a slow line has
+    FULL = 0.7  # of the memory
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+        self.room = max(3 * MAX_BYTES, memory() // 8)
+        self.visits: Counter[str] = Counter()
+        self.change = asyncio.Condition()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self.PATH.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if found is None:
+            await self.inner(scope, receive, send)
+            return
+        visit, stated = found[1], Headers(scope=scope).get("content-length", "")
+        if not stated.isdecimal():  # browsers always say it; without it nobody could plan
+            await PlainTextResponse("Say how long the file is.", 411, {"Connection": "close"})(scope, receive, send)
+            return
+        if resident() > self.FULL * memory():
+            full = PlainTextResponse("The server is full. Try again in a minute.", 503, {"Connection": "close"})
+            await full(scope, receive, send)
+            return
+        size = min(int(stated), 2 * MAX_BYTES)  # what is larger gets refused inside
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(30 + size / self.RATE):
+                async with self.change:
+                    await self.change.wait_for(lambda: self.visits[visit] < self.OF_A_VISIT and size <= self.room)
+                    self.visits[visit] += 1
+                    self.room -= size
+                try:
+                    await self.inner(scope, receive, noted)
+                finally:
+                    self.room += size
+                    self.visits[visit] -= 1
+                    self.visits += Counter()  # forgets those at 0
+                    async with self.change:
+                        self.change.notify_all()
+        except TimeoutError:
+            if not begun:
+                answer = PlainTextResponse("The upload took too long.", 408, {"Connection": "close"})
+                await answer(scope, receive, send)
+
+
+class Readiness:
+    """Whether the models are loaded yet, and whether a photo comes through."""
+
+    FRESH = 1.0  # seconds that an answer holds, however many ask
 
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}  # name -> the engine that runs it
-        self.problem = "The models are being loaded. Ask again in a few seconds."
+        self.problems: dict[str, str] = {}  # name -> why it cannot be used
+        self.sentence = "The models are being loaded. Ask again in a few seconds."
+        self._thread = ThreadPoolExecutor(1, "ready")
+        self._look: asyncio.Task[str] | None = None
+        self._looked = 0.0
 
     def load(self) -> None:
-        """Load them all; a failure is kept for `/ready`, for then only a new start helps."""
+        """Load all models; those that fail are left out until the next start."""
         try:
-            from fcn.ui import compute
+            from fcn.ui import readiness
 
-            self.loaded = compute.preload()
+            self.loaded, self.problems = readiness.preload()
+            told = " ".join(f"{name}: {problem}" for name, problem in self.problems.items())
+            self.sentence = f"No model could be loaded. {told or 'assets/models is empty.'}"
+            if told:
+                print(f"The models could not all be loaded. {told}", file=sys.stderr, flush=True)
+            gc.collect()
+            gc.freeze()  # what is here now stays: looking through it for the memory of visits would only take time
         except Exception as error:
-            self.problem = f"The models could not be loaded: {error}"
-            print(self.problem, file=sys.stderr, flush=True)
+            self.sentence = f"The models could not be loaded: {error}"
+            print(self.sentence, file=sys.stderr, flush=True)
+
+    async def look(self) -> str:
+        """Why a photo cannot be computed, in a sentence; empty if it can. All who ask at once share one look."""
+        from fcn.ui import readiness
+
+        if self._look is None or (self._look.done() and time.monotonic() - self._looked > self.FRESH):
+            self._look = asyncio.create_task(self._ask(lambda: readiness.look(list(self.loaded))))
+        return await asyncio.shield(self._look)
+
+    async def _ask(self, look: object) -> str:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, look)  # type: ignore[arg-type]
+        except TimeoutError as error:
+            return str(error)
+        except Exception as error:
+            return f"A tiny photo cannot be computed: {type(error).__name__}."
+        finally:
+            self._looked = time.monotonic()
+        return ""
 
 
-models = Models()
+readiness = Readiness()
 
 
 async def ready(_: Request) -> Response:
-    """200 and the models with their engines once all are loaded, 503 and a sentence until then."""
+    """200 and the models with their engines while photos come through, 503 and a sentence otherwise."""
     headers = {"Cache-Control": "no-store"}
-    if not models.loaded:
-        return PlainTextResponse(models.problem, 503, headers)
-    return JSONResponse({"models": models.loaded}, headers=headers)
+    if not readiness.loaded:
+        return PlainTextResponse(readiness.sentence, 503, headers)
+    if sentence := await readiness.look():
+        return PlainTextResponse(sentence, 503, headers)
+    return JSONResponse({"models": readiness.loaded, "problems": readiness.problems}, headers=headers)
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Load the models beside the server, which answers from the start; a thread that is stuck keeps no server alive."""
-    threading.Thread(target=models.load, name="load-models", daemon=True).start()
+    threading.Thread(target=readiness.load, name="load-models", daemon=True).start()
     yield
 
 
-app = st.App(ROOT / "app.py", routes=[Route("/ready", ready)], lifespan=lifespan, middleware=[Middleware(Headers)])
+app = st.App(
+    ROOT / "app.py",
+    routes=[Route("/ready", ready)],
+    lifespan=lifespan,
+    middleware=[Middleware(Guard), Middleware(Uploads)],
+)

@@ -1,16 +1,68 @@
-"""What this machine grants the process."""
+"""What this machine grants the process. A container's limits count, not the machine it is on."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+GROUPS = Path("/sys/fs/cgroup")  # Linux tells the limits of a container here
+UNKNOWN = 2 * 1024**3  # bytes to count on where the system does not tell
 
-def processors() -> int:
-    """Processor cores that this process may use, at least 1: a container's limit counts, not the machine it is on."""
+SERVER = 600 * 1024**2  # bytes that the server takes beside the photos: models, program, visits
+PHOTO = 500 * 1024**2  # bytes that computing one large photo may take, in the server and in a child of it
+
+
+def processors(groups: Path = GROUPS) -> int:
+    """Processor cores that this process may use, at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(OSError, ValueError):  # there is no such file, or it says "max"
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        cores = min(cores, max(1, round(int(quota) / int(period))))
+    for text in _settings(groups, "cpu.max"):
+        with suppress(ValueError):  # it says "max"
+            quota, period = map(int, text.split())
+            cores = min(cores, max(1, round(quota / period)))
     return cores
+
+
+def memory(groups: Path = GROUPS) -> int:
+    """Bytes of memory that this process may use, with all processes of its container."""
+    try:
+        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        limit = UNKNOWN
+    for text in (*_settings(groups, "memory.max"), *_settings(groups / "memory", "memory.limit_in_bytes")):
+        with suppress(ValueError):
+            limit = min(limit, int(text))
+    return limit
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now; 0 where the system does not tell."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def photos_at_once(cores: int | None = None, limit: int | None = None) -> int:
+    """How many photos may be computed at the same time: one a core, two at least, as far as the memory goes."""
+    wanted = max(2, processors() if cores is None else cores)
+    room = (memory() if limit is None else limit) - SERVER
+    return max(1, min(wanted, room // PHOTO))
+
+
+def _settings(groups: Path, name: str) -> Iterator[str]:
+    """What a setting says for this process' group and for each group around it."""
+    inside = Path("/proc/self/cgroup")
+    own = ""
+    with suppress(OSError):
+        for line in inside.read_text(encoding="utf-8").splitlines():
+            _, kinds, path = line.split(":", 2)
+            if kinds == "" or "memory" in kinds.split(","):
+                own = path.strip("/")
+    folder = groups / own
+    while True:
+        with suppress(OSError):
+            yield (folder / name).read_text(encoding="ascii")
+        if folder == groups or groups not in folder.parents:
+            return
+        folder = folder.parent

@@ -1,14 +1,15 @@
 """Computation that stays bounded however many ask for it: a few threads, a line before them, a store of their results.
 
-What two ask for at once is made once. Work that nobody waits for any more is dropped from the line.
+What two ask for at once is made once. Work that nobody waits for any more is dropped from the line. The threads keep no
+program alive: one that is stuck in a library does not stop the server from ending.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -26,10 +27,13 @@ class Sized(Protocol):
 T = TypeVar("T")
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
+    key: Hashable
+    make: Callable[[], Any]
+    keep: bool
     future: Future[Any]
-    waiting: int
+    waiting: int = 0
 
 
 class Workers:
@@ -46,12 +50,23 @@ class Workers:
         self._aside = aside
         self.capacity = capacity
         self.stored = 0  # bytes
-        self._pool = ThreadPoolExecutor(threads, "worker")
         self._store: OrderedDict[Hashable, Sized] = OrderedDict()
-        self._jobs: dict[Hashable, _Job] = {}  # in the order in which they came
+        self._jobs: dict[Hashable, _Job] = {}  # in the line or being made
+        self._line: deque[_Job] = deque()
         self._lock = threading.Lock()
+        self._more = threading.Condition(self._lock)
+        self._mine = threading.local()  # .works: whether this is one of the threads
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
 
-    def get(self, key: Hashable, make: Callable[[], T], waiting: Callable[[int], None], keep: bool = True) -> T:
+    def get(
+        self,
+        key: Hashable,
+        make: Callable[[], T],
+        waiting: Callable[[int], None],
+        keep: bool = True,
+        urgent: bool = False,
+    ) -> T:
         """Return what is stored under a key, or wait until it is made.
 
         Args:
@@ -60,6 +75,7 @@ class Workers:
             waiting: Called every PATIENCE seconds with the number of jobs before this one, 0 when it is being made.
                 It may raise to give up waiting.
             keep: Store the result, which then says its size in `nbytes`.
+            urgent: Go before all others in the line.
 
         Raises:
             Exception: Whatever `make` or `waiting` raises.
@@ -68,10 +84,14 @@ class Workers:
             if key in self._store:
                 self._store.move_to_end(key)
                 return self._store[key]  # type: ignore[return-value]
-            if key not in self._jobs:
-                self._jobs[key] = _Job(self._pool.submit(self._run, key, make, keep), 0)
-            job = self._jobs[key]
-            job.waiting += 1
+            works = getattr(self._mine, "works", False)
+            if not works:
+                job = self._join(key, make, keep, urgent)
+        if works:  # it would wait for itself if all threads did so
+            made = make()
+            if keep:
+                self._keep(key, made)
+            return made
         try:
             with self._aside():
                 while True:
@@ -80,31 +100,57 @@ class Workers:
                     except TimeoutError:
                         if job.future.done():  # just now, or it is `make` that timed out
                             return job.future.result()  # type: ignore[no-any-return]
-                        waiting(self._place(key))
+                        waiting(self._place(job))
         finally:
             with self._lock:
                 job.waiting -= 1
-                if not job.waiting and job.future.cancel():
+                if not job.waiting and job in self._line:
+                    self._line.remove(job)
                     del self._jobs[key]
 
-    def _place(self, key: Hashable) -> int:
+    def _join(self, key: Hashable, make: Callable[[], Any], keep: bool, urgent: bool) -> _Job:
+        """Put a job into the line, or find the one that is there already. Holds the lock."""
+        if key not in self._jobs:
+            job = self._jobs[key] = _Job(key, make, keep, Future())
+            (self._line.appendleft if urgent else self._line.append)(job)
+            self._more.notify()
+        job = self._jobs[key]
+        job.waiting += 1
+        return job
+
+    def _place(self, job: _Job) -> int:
         """How many jobs are before this one in the line; those that run are not in it."""
         with self._lock:
-            line = [other for other, job in self._jobs.items() if not job.future.running()]
-            return line.index(key) + 1 if key in line else 0
+            return self._line.index(job) + 1 if job in self._line else 0
 
-    def _run(self, key: Hashable, make: Callable[[], T], keep: bool) -> T:
+    def _work(self) -> None:
+        self._mine.works = True
+        while True:
+            with self._more:
+                while not self._line:
+                    self._more.wait()
+                job = self._line.popleft()
+            self._run(job)
+            del job  # it holds a photo
+
+    def _run(self, job: _Job) -> None:
         try:
-            made = make()
-            if keep:
-                self._keep(key, made)
-            return made
-        finally:
-            with self._lock:
-                self._jobs.pop(key, None)
+            made, failed = job.make(), None
+            if job.keep:
+                self._keep(job.key, made)
+        except BaseException as error:  # whoever waits gets it
+            made, failed = None, error
+        with self._lock:
+            del self._jobs[job.key]
+        if failed is None:
+            job.future.set_result(made)
+        else:
+            job.future.set_exception(failed)
 
     def _keep(self, key: Hashable, made: Any) -> None:
         with self._lock:
+            if key in self._store:
+                self.stored -= self._store.pop(key).nbytes
             self._store[key] = made
             self.stored += made.nbytes
             while self.stored > self.capacity:

@@ -33,6 +33,16 @@ def names(folder: Path | None = None) -> list[str]:
     return sorted(found, key=lambda name: (name != "street", name))
 
 
+def installed(folder: Path | None = None) -> list[str]:
+    """Names of all models of which a folder (default: MODELS) holds any file, the first of `names` first."""
+    found = {
+        path.name.removesuffix(ending)
+        for ending in (".json", ".keras", CONVERTED)
+        for path in (folder or MODELS).glob(f"*{ending}")
+    }
+    return sorted(found, key=lambda name: (name != "street", name))
+
+
 def read_card(name: str, folder: Path | None = None) -> Card:
     """Read a card.
 
@@ -50,6 +60,8 @@ def read_card(name: str, folder: Path | None = None) -> Card:
         raise ModelError(f"There is no model {name!r}. Choose one of: {known}.")
     path = folder / f"{name}.json"
     card = read_record(Card, _read_json(path), path.name)
+    if card.name != name:
+        raise ModelError(f"The card {path.name} is named {card.name!r} inside. Give the file and the card one name.")
     if len(card.palette) != len(card.classes):
         raise ModelError(
             f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give one a class."

@@ -1,15 +1,23 @@
 """What the pages compute for visitors, on threads that all of them share.
 
-Streamlit's caches sample large arrays when they hash them, so two photos could collide, and copy what they hold: here
-every key is the SHA-256 of the photo with the model and its settings, and results are shared as they are.
+One rule for what is kept. A result, whether of a photo, a sample or a model, is made on the shared threads and lies in
+their store, which is bounded in bytes: `compute_once`, or `kept` on a function of plain arguments. `st.cache_resource`
+holds what lives as long as the server. Streamlit's other cache is not used: it samples large arrays when it hashes
+them, so two photos could collide, and copies what it holds. Here the key of a photo is its SHA-256, and results are
+shared as they are.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -21,19 +29,22 @@ from fcn.compute.keras_process import Reference
 from fcn.compute.workers import Workers
 from fcn.errors import ModelError
 from fcn.internals import keep_uploads_in_memory
-from fcn.machine import processors
+from fcn.machine import photos_at_once, processors
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
 from fcn.photos.files import MAX_BYTES
 from fcn.photos.images import Photo, Pixels
 
+P = ParamSpec("P")
 T = TypeVar("T")
 TURNS = max(2, processors())
 _turns = threading.BoundedSemaphore(TURNS)
 _exports = threading.Lock()
+failed: dict[tuple[str, str], str] = {}  # model and folder -> why it could not be loaded
 _mine = threading.local()  # .held: whether this thread has a turn
 BLAS_THREADS = 1  # visitors come in parallel; threads that wait for each other only slow them
 STORE = 64 * 1024**2  # bytes of results
+KERAS_STORE = 4 * 1024**2  # bytes
 
 keep_uploads_in_memory(MAX_BYTES + 1024**2)
 
@@ -57,7 +68,13 @@ def reference() -> Reference:
 def workers() -> Workers:
     """The threads that compute for all visitors."""
     threadpool_limits(BLAS_THREADS, "blas")
-    return Workers(TURNS, STORE, _aside)
+    return Workers(photos_at_once(), STORE, _aside)
+
+
+@st.cache_resource(show_spinner=False)
+def keras_line() -> Workers:
+    """A thread that waits for Keras, so that none which computes photos ever does."""
+    return Workers(1, KERAS_STORE, _aside)
 
 
 @st.cache_resource(show_spinner=False)
@@ -72,37 +89,54 @@ def segmenter(model: str) -> Segmenter:
     return Segmenter.load(model)
 
 
-@st.cache_data
 def card(model: str) -> zoo.Card:
-    """A model's card."""
-    return zoo.read_card(model)
+    """A model's card.
+
+    Raises:
+        ModelError: As for `zoo.read_card`.
+    """
+    return _card(model, str(zoo.MODELS))
 
 
-@st.cache_data
+@st.cache_resource(show_spinner=False)
+def _card(model: str, folder: str) -> zoo.Card:
+    return zoo.read_card(model, Path(folder))
+
+
 def names() -> list[str]:
-    """Names of the models.
+    """Names of the models that work here.
 
     Raises:
         ModelError: There is none.
     """
-    if not (found := zoo.names()):
+    installed = zoo.names()
+    if not installed:
         raise ModelError("No model is installed: assets/models is empty. Restore it from the project.")
-    return found
+    if not (working := [name for name in installed if _problem(name) is None]):
+        raise ModelError(f"No model can be used. {_problem(installed[0])}")
+    return working
 
 
-def preload() -> dict[str, str]:
-    """Load every model; return the engine of each by name.
-
-    Raises:
-        ModelError: As for `Segmenter.load`.
-    """
-    decoder()
-    return {name: segmenter(name).engine.name for name in names()}
+def _problem(model: str) -> str | None:
+    """What is wrong with a model, as far as is known without loading it; None if nothing is."""
+    if sentence := failed.get((model, str(zoo.MODELS))):
+        return sentence
+    try:
+        card(model)
+    except ModelError as error:
+        return str(error)
+    return None
 
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """Run a page, no more at once than TURNS: hundreds of threads would starve the one that talks to the browsers."""
+    """Draw something, no more at once than TURNS: hundreds of threads would starve the one that talks to the browsers.
+
+    A part of a page that is being drawn shares its turn.
+    """
+    if getattr(_mine, "held", False):
+        yield
+        return
     with _turns:
         _mine.held = True
         try:
@@ -160,13 +194,18 @@ def decode_upload(data: bytes, name: str, placeholder: DeltaGenerator | None = N
     Raises:
         PhotoError: As for `Decoder.decode`.
     """
-    return compute_once(object(), lambda: decoder().decode_light(data, name), placeholder, keep=False)
+    return compute_once(object(), lambda: decoded(data, name), placeholder, keep=False)
+
+
+def decoded(data: bytes, name: str) -> Photo:
+    """Decode an upload; for the shared threads."""
+    return decoder().decode_light(data, name)
 
 
 def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """What Keras gives; see `Reference.transposed`."""
     key = ("keras", scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
-    return compute_once(key, lambda: reference().transposed(scores, stride, kernel))
+    return keras_line().get(key, lambda: reference().transposed(scores, stride, kernel), _look_up)
 
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
@@ -184,12 +223,54 @@ def compute_once(
 
     def waiting(before: int) -> None:
         if placeholder is None:
-            st.session_state.get("own")
+            _look_up(before)
         else:
             said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
             placeholder.caption(f":material/hourglass_top: {said}")
 
     return workers().get(key, make, waiting, keep)
+
+
+def _look_up(before: int) -> None:
+    """Let Streamlit end the run here if the visitor has left."""
+    st.session_state.get("own")
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[T]):
+    value: T
+
+    @property
+    def nbytes(self) -> int:
+        return _size(self.value)
+
+
+def kept(make: Callable[P, T]) -> Callable[P, T]:
+    """Make a function keep its results, by its arguments; those whose names begin with "_" do not count."""
+    signature = inspect.signature(make)
+
+    @wraps(make)
+    def get(*args: P.args, **kwargs: P.kwargs) -> T:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        key = tuple(value for name, value in given.arguments.items() if not name.startswith("_"))
+        name = f"{make.__module__}.{make.__qualname__}"
+        return compute_once((name, *key), lambda: _Kept(make(*args, **kwargs))).value
+
+    return get
+
+
+def _size(value: Any) -> int:
+    """Memory of a result, roughly."""
+    if isinstance(value, np.ndarray | np.generic):
+        return int(value.nbytes)
+    if isinstance(value, dict):
+        return sum(map(_size, value.values())) + sys.getsizeof(value)
+    if isinstance(value, list | tuple | set):
+        return sum(map(_size, value)) + sys.getsizeof(value)
+    if hasattr(value, "__dict__"):
+        return _size(vars(value))
+    return sys.getsizeof(value)
 
 
 def export_file(make: Callable[[], bytes]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import streamlit as st
@@ -24,7 +25,18 @@ def model_switch() -> str:
 
 def show_error(sentence: str) -> None:
     """Show what is wrong, as it is: a file name in it may look like Markdown."""
-    st.error(re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", sentence), icon=":material/error:")
+    st.error(plain(sentence), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Markdown that reads as a text does, to the letter.
+
+    Marks are escaped. Addresses (www.x.jpg, a@b.c), icons and arrows are drawn all the same, unless something stands in
+    them: the word joiner, which nobody sees. The beginning could be a list.
+    """
+    text = re.sub(r"(?i)(?<=www)(?=\.)|(?<=:)(?=//|material/|streamlit:)|(?=@)|(?<=\s[<>~-])(?=[-=>])", "\u2060", text)
+    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", text)
+    return re.sub(r"^(\d*)([.=-])", r"\1\\\2", text)
 
 
 def unsuited(card: zoo.Card, scores: Scores) -> str | None:
@@ -50,6 +62,11 @@ def format_shares(card: zoo.Card, labels: Labels) -> str:
     return ", ".join(
         f"{name} {format_share(share)}" for name, share in render.class_shares(labels, card.classes).items()
     )
+
+
+def format_percent(value: float) -> str:
+    """A score as a percentage; words where there is none, as where a mask says "ignore" everywhere."""
+    return "not defined" if math.isnan(value) else f"{value:.1%}"
 
 
 def format_share(share: float) -> str:

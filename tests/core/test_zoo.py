@@ -130,6 +130,14 @@ def test_a_card_that_is_no_card(folder: Path, text: str, said: str) -> None:
         zoo.read_card("small", folder)
 
 
+def test_a_card_under_another_name(card: zoo.Card, folder: Path) -> None:
+    (folder / "other.json").write_bytes((folder / "small.json").read_bytes())
+    with pytest.raises(ModelError, match="other.json is named 'small' inside"):
+        zoo.read_card("other", folder)
+    (folder / "weights.litert.npz").write_bytes(b"")
+    assert zoo.installed(folder) == ["other", "small", "weights"]
+
+
 def test_a_card_with_a_field_missing_or_too_many(folder: Path) -> None:
     spoil(folder, lambda fields: fields.pop("title"))
     with pytest.raises(ModelError, match="title"):

@@ -13,6 +13,8 @@ from fcn.model.segmenter import Segmenter
 from fcn.photos.images import IGNORE_LABEL, labels_to_own_size
 from fcn.quality.metrics import Scorer
 from fcn.scenes.scene import render_scene
+from fcn.ui import parts
+from fcn.ui.photo import score_own
 from tests.page.test_page import APP
 
 SCORE = re.compile(r"mIoU \*\*([\d.]+)%\*\*, boundary F1 \*\*([\d.]+)%\*\*, right pixels ([\d.]+)%")
@@ -81,3 +83,10 @@ def test_a_mask_that_does_not_fit_is_answered_in_a_sentence(app: AppTest, mask: 
     shown = bring(app, render_scene(9, 240, 180).photo, mask)
     assert scores_shown(shown) == []
     assert [error for error in shown.error if re.search(said, error.value)]
+
+
+def test_a_mask_that_ignores_everything_has_no_score_and_no_nan() -> None:
+    verdict = score_own.compare(np.zeros((8, 8), np.uint8), np.full((8, 8), IGNORE_LABEL, np.uint8), 3)
+    shown = [parts.format_percent(value) for value in (verdict.miou, verdict.boundary_f1, verdict.pixel_accuracy)]
+    assert shown == ["not defined"] * 3 and verdict.wrong == 0
+    assert parts.format_percent(0.1234) == "12.3%"

@@ -80,9 +80,21 @@ def test_an_address_of_this_computer_only_is_known(address: str, here: bool) -> 
 
 def test_qr_code_is_of_the_link() -> None:
     address = "https://demo.example.org/steps?model=People+%26+animals&hide=upload,camera"
-    picture = share.qr(address)
+    picture = share.qr(address) or ""
     modules = segno.make(address, error="m")
     assert f'viewBox="0 0 {modules.symbol_size(border=3)[0]} ' in picture and "#fff" in picture
+
+
+def test_a_link_of_3000_characters_is_shared_without_what_nobody_knows() -> None:
+    app = opened(nonsense="x" * 3000, stride="FCN-8s", other="1", own="2")
+    app.button(key="share").click().run()
+    assert not app.exception
+    [address] = [code.value for code in app.code]
+    assert "stride=" in address and "nonsense" not in address and "other" not in address and len(address) < 200
+
+
+def test_an_address_too_long_for_a_qr_code_is_said() -> None:
+    assert share.qr("https://demo.example.org/?x=" + "x" * 3000) is None
 
 
 def test_flags_as_parameters_leave_out_what_is_not_set() -> None:

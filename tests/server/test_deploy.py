@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,17 @@ def kinds() -> dict[str, Any]:
     """The objects of kubernetes.yaml by kind."""
     yaml = pytest.importorskip("yaml")
     found = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes.yaml").read_text()))
-    assert len({one["kind"] for one in found}) == len(found)
-    return {one["kind"]: one for one in found}
+    return {one["kind"]: one for one in found if one["kind"] != "Ingress"} | {
+        one["metadata"]["name"]: one for one in found if one["kind"] == "Ingress"
+    }
+
+
+@pytest.fixture(scope="module")
+def gateway() -> dict[tuple[str, str], Any]:
+    """The objects of gateway.yaml by kind and name."""
+    yaml = pytest.importorskip("yaml")
+    found = yaml.safe_load_all((ROOT / "deploy" / "gateway.yaml").read_text())
+    return {(one["kind"], one["metadata"]["name"]): one for one in found}
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +100,57 @@ def test_limits_of_an_upload_agree(kinds: dict[str, Any]) -> None:
     let_in = MAX_BYTES + 1024**2  # the photo and the form around it
     assert config["server"]["maxUploadSize"] * 1024**2 >= MAX_BYTES
     assert f"req.body_size gt {let_in}" in HAPROXY
-    notes = kinds["Ingress"]["metadata"]["annotations"]
+    notes = kinds["fcn-uploads"]["metadata"]["annotations"]
     assert notes["nginx.ingress.kubernetes.io/proxy-body-size"] == f"{let_in // 1024**2}m"
     assert notes["nginx.ingress.kubernetes.io/proxy-request-buffering"] == "off"  # or nginx writes photos to its disk
+
+
+LIMITS = {  # of one address, as in haproxy.cfg: at once, and in a minute
+    "fcn": (r"sc_conn_cur\(1\) gt 900", "limit-connections", "900"),
+    "fcn-visits": (r"visit \{ sc_conn_cur\(2\) gt 500", "limit-connections", "500"),
+    "fcn-uploads": (r"upload \{ sc_conn_cur\(2\) gt 100", "limit-connections", "100"),
+}
+
+
+def test_limits_of_an_address_agree_and_leave_room(kinds: dict[str, Any], gateway: dict[tuple[str, str], Any]) -> None:
+    for name, (line, note, value) in LIMITS.items():
+        assert re.search(line, HAPROXY), name
+        assert kinds[name]["metadata"]["annotations"][f"nginx.ingress.kubernetes.io/{note}"] == value
+    replicas = 2 * int(re.findall(r"rise 1 maxconn (\d+)", HAPROXY)[0])
+    assert int(re.findall(r"sc_conn_cur\(0\) gt (\d+)", HAPROXY)[0]) < replicas and replicas >= 2 * 900
+    minute = {"fcn": "40000", "fcn-visits": "1200", "fcn-uploads": "600"}
+    for name, most in minute.items():
+        [rule] = gateway["BackendTrafficPolicy", name]["spec"]["rateLimit"]["global"]["rules"]
+        assert f"{rule['limit']['requests']}" == most and f"gt {most} }}" in HAPROXY
+        assert rule["clientSelectors"][0]["sourceCIDR"]["type"] == "Distinct"
+
+
+def test_gateway_takes_the_place_of_the_ingresses(kinds: dict[str, Any], gateway: dict[tuple[str, str], Any]) -> None:
+    for name in LIMITS:
+        [rule] = gateway["HTTPRoute", name]["spec"]["rules"]
+        path = kinds[name]["spec"]["rules"][0]["http"]["paths"][0]
+        [match] = rule["matches"]
+        assert match["path"] == {"type": path["pathType"].replace("Prefix", "PathPrefix"), "value": path["path"]}
+        service = kinds["Service"]
+        assert rule["backendRefs"] == [
+            {"name": service["metadata"]["name"], "port": service["spec"]["ports"][0]["port"]}
+        ]
+        assert rule["sessionPersistence"] == {"type": "Cookie", "sessionName": "replica"}
+        assert gateway["BackendTrafficPolicy", name]["spec"]["targetRefs"][0]["name"] == name
+        annotations = kinds[name]["metadata"]["annotations"]
+        assert annotations["nginx.ingress.kubernetes.io/session-cookie-path"] == "/"
+        assert annotations["nginx.ingress.kubernetes.io/session-cookie-name"] == "replica"
+
+
+def test_nothing_delivered_is_without_a_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    manifest = (ROOT / "deploy" / "kubernetes.yaml").read_text()
+    assert f"image: registry.example.org/fcn:{version}\n" in manifest
+    assert f"-t fcn:{version} ." in DOCKERFILE and f"-t fcn:{version} ." in (ROOT / "docs" / "hosting.md").read_text()
+    assert re.search(r"^FROM python:3\.\d+\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?$", DOCKERFILE, re.M)
+    assert "--require-hashes -r requirements.lock" in DOCKERFILE
+    for text in (manifest, DOCKERFILE, (ROOT / "deploy" / "gateway.yaml").read_text()):
+        assert ":latest" not in text
 
 
 def test_kubernetes_objects_fit_together(kinds: dict[str, Any]) -> None:
@@ -108,8 +166,9 @@ def test_kubernetes_objects_fit_together(kinds: dict[str, Any]) -> None:
     assert kinds["Deployment"]["spec"]["selector"]["matchLabels"] == kinds["Service"]["spec"]["selector"] == labels
     assert kinds["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
     assert kinds["Service"]["spec"]["ports"][0]["targetPort"] == container["ports"][0]["name"]
-    backend = kinds["Ingress"]["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
-    assert backend == {"name": kinds["Service"]["metadata"]["name"], "port": {"name": "http"}}
+    for name in LIMITS:
+        backend = kinds[name]["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+        assert backend == {"name": kinds["Service"]["metadata"]["name"], "port": {"name": "http"}}
     target = kinds["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
     assert target["name"] == kinds["Deployment"]["metadata"]["name"]
     [secret] = [one for one in container["env"] if one["name"] == "STREAMLIT_SERVER_COOKIE_SECRET"]
@@ -143,6 +202,10 @@ def test_server_is_ready_once_its_models_are_loaded(image: Path, tmp_path: Path)
         }
         with urllib.request.urlopen(f"{server.url}/") as answer:
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+        for path in ("/_stcore/metrics", "/_stcore/metrics/", "/%5Fstcore/METRICS", "//_stcore/metrics"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(server.url + path)
 
         async def all_pages() -> None:
             for page in ("", "steps", "quality"):
@@ -152,19 +215,57 @@ def test_server_is_ready_once_its_models_are_loaded(image: Path, tmp_path: Path)
         asyncio.run(all_pages())
 
 
-def test_server_without_a_model_lives_but_is_never_ready(image: Path, tmp_path: Path) -> None:
+def test_server_works_with_the_models_that_it_has(image: Path, tmp_path: Path) -> None:
     broken = tmp_path / "image"
     shutil.copytree(image, broken)
     (broken / "assets" / "models" / "street.json").write_text("{")
     [port] = free_ports(1)
     with replica(port, tmp_path / "log.txt", broken) as server:
+        *_, (status, text) = server.until_ready()
+        answer = json.loads(text)
+        assert status == 200 and "street" not in answer["models"] and len(answer["models"]) == len(zoo.names()) - 1
+        assert "The card street.json cannot be read" in answer["problems"]["street"]
+
+        async def pages() -> None:
+            for page in ("", "steps", "quality"):
+                async with Visitor(server.url, "model=Street+scenes", page=page) as visitor:
+                    await visitor.run()
+                    assert not visitor.texts("alert")
+
+        asyncio.run(pages())
+
+
+def test_server_without_any_model_lives_but_is_never_ready(image: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "image"
+    shutil.copytree(image, broken)
+    for path in (broken / "assets" / "models").iterdir():
+        path.write_bytes(b"{")
+    [port] = free_ports(1)
+    with replica(port, tmp_path / "log.txt", broken) as server:
         end, answer = time.monotonic() + 60, (0, "")
-        while "could not" not in answer[1] and time.monotonic() < end:
+        while "could be loaded" not in answer[1] and time.monotonic() < end:
             time.sleep(0.1)
             answer = server.ready()
-        assert answer[0] == 503 and "The models could not be loaded: The card street.json cannot be read" in answer[1]
+        assert answer[0] == 503 and "No model could be loaded" in answer[1] and "street" in answer[1]
         with urllib.request.urlopen(f"{server.url}/_stcore/health") as healthy:
             assert healthy.status == 200
+
+
+def test_server_without_segno_shares_links_without_a_picture(image: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "image"
+    shutil.copytree(image, bare)
+    (bare / "segno.py").write_text("raise ImportError('as if it were not installed')\n")
+    [port] = free_ports(1)
+    with replica(port, tmp_path / "log.txt", bare) as server:
+        server.until_ready()
+
+        async def share() -> list[str]:
+            async with Visitor(server.url) as visitor:
+                await visitor.run()
+                await visitor.press("Share")
+                return visitor.texts("markdown")
+
+        assert any("QR codes are not available" in text for text in asyncio.run(share()))
 
 
 def test_server_refuses_to_start_where_its_settings_are_not(image: Path, tmp_path: Path) -> None:

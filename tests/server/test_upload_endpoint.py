@@ -48,6 +48,10 @@ NAMES = [
     f"{MARK}\u2066 фото 写真 \U0001f600.jpg",
     f"{MARK}\x1b[31m\x07\x7f.jpg",
     f"{MARK}../../etc/passwd",
+    f"www.{MARK}.jpg",
+    f"1. {MARK}.jpg",
+    f"- {MARK}@x.jpg",
+    f"{MARK}&amp;&#46; -- :material/home: -> https://example.org.jpg",
 ]
 
 
@@ -86,9 +90,9 @@ def form(*files: bytes) -> tuple[bytes, dict[str, str]]:
 
 def shown_text(markdown: str) -> str:
     """What a reader of Markdown sees, where every character with a meaning is escaped."""
-    left = re.sub(r"\\[\\`*_{}\[\]()#+!|<>~$:]", "", markdown)
-    assert not re.search(r"[\\`*_{}\[\]#+!|<>~$]|:\w+\[|:\w+:", left), markdown
-    return re.sub(r"\\(\W|_)", r"\1", markdown)
+    left = re.sub(r"\\[\\`*_{}\[\]()#+!|<>~$:&.=-]", "", markdown)
+    assert not re.search(r"[\\`*_{}\[\]#+!|<>~$&]|:\w+\[|:\w+:|(?i:www)\.|://|\w@|^\d+[.)]|^[-=]", left), markdown
+    return re.sub(r"\\(\W|_)", r"\1", markdown).replace("\u2060", "")
 
 
 def refusal(visitor: Visitor) -> str:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlencode, urlsplit
 
-import segno
 import streamlit as st
 
+from fcn.ui import turns
 from fcn.ui.classroom import flags
 from fcn.ui.classroom.flags import Flags
 from fcn.ui.photo import source
+
+try:
+    import segno
+except ImportError:  # without it there is a link and no picture of it
+    segno = None  # type: ignore[assignment]
+
+NO_CODE = "This link is too long for a QR code. Copy it instead."
+NO_SEGNO = "QR codes are not available on this server. Copy the link instead."
+LONGEST = 100  # characters of a value in a link; no control has more
 
 #: What a teacher may hide, by key, with its name on the page.
 HIDEABLE = {
@@ -42,7 +51,7 @@ def title(text: str) -> None:
         button()
 
 
-@st.dialog("Share this view", width="large")
+@turns.dialog("Share this view", width="large")
 def panel() -> None:
     """Draw the panel."""
     if source.own() is not None:
@@ -61,20 +70,35 @@ def panel() -> None:
         if only_here(address):
             st.caption("This address works on this computer only. Open the app by its network address to share it.")
     with picture:
-        st.image(qr(address), width="stretch", alt=f"QR code of the link {address}")
+        if code := qr(address):
+            st.image(code, width="stretch", alt=f"QR code of the link {address}")
+        else:
+            st.caption(NO_CODE if segno else NO_SEGNO)
 
 
 def link(page: str, chosen: Flags) -> str:
     """The address that opens what is shown now, with these flags instead of those in force."""
-    kept = {name: value for name, value in st.query_params.items() if name not in flags.PARAMETERS}
+    kept = {name: value for name, value in st.query_params.items() if _known(name) and len(value) <= LONGEST}
     query = urlencode(kept | chosen.parameters(), safe=",")
     page = page if urlsplit(page).path else f"{page}/"
     return f"{page}?{query}" if query else page
 
 
-def qr(address: str) -> str:
-    """A QR code as an SVG, black on white in either theme."""
-    return segno.make(address, error="m").svg_inline(border=3, dark="#000", light="#fff", omitsize=True)
+def _known(parameter: str) -> bool:
+    """Whether a parameter of the link is of this app: the sample, or a control, which Streamlit knows by its key."""
+    value = st.session_state.get(parameter)
+    return parameter == "sample" or (parameter not in flags.PARAMETERS and isinstance(value, str | int | float))
+
+
+def qr(address: str) -> str | None:
+    """A QR code as an SVG, black on white in either theme; None if there is none for this address."""
+    if segno is None:
+        return None
+    try:
+        code = segno.make(address, error="m")
+    except segno.DataOverflowError:
+        return None
+    return str(code.svg_inline(border=3, dark="#000", light="#fff", omitsize=True))
 
 
 def only_here(address: str) -> bool:

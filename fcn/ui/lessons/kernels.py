@@ -10,14 +10,14 @@ from plotly.subplots import make_subplots
 from fcn import explain
 from fcn.model.network import STRIDES
 from fcn.model.upsampling import bilinear, bilinear_kernel, transposed
-from fcn.ui import compute, figures
+from fcn.ui import compute, figures, turns
 from fcn.ui.controls import choice_control, tiny
 
 CELLS = {1: 12, 2: 8, 3: 6, 4: 5}  # stride -> cells of the map, so that some pixels are far from the edge
 SIZES = range(1, 9)
 
 
-@st.fragment
+@turns.fragment
 def overlap() -> None:
     """How often each output pixel is touched, for any size and stride."""
     st.markdown("##### Overlap: where the checkerboard comes from")
@@ -77,7 +77,7 @@ def _unevenness(size: int, stride: int) -> go.Figure:
     return figure
 
 
-@st.fragment
+@turns.fragment
 def start() -> None:
     """The kernel before training, and where it differs from bilinear resizing."""
     stride = STRIDES[0]
@@ -118,7 +118,7 @@ def start() -> None:
     )
 
 
-@st.cache_data(show_spinner=False)
+@compute.kept
 def start_difference(stride: int, classes: int = 11) -> tuple[np.ndarray, np.ndarray, int]:
     """Enlarge random scores both ways: one class (H, W), the largest difference over classes, labels that differ."""
     scores = np.random.default_rng(0).normal(size=(4, 6, classes)).astype(np.float32)
@@ -127,7 +127,7 @@ def start_difference(stride: int, classes: int = 11) -> tuple[np.ndarray, np.nda
     return one[..., 0], np.abs(one - other).max(-1), differing
 
 
-@st.fragment
+@turns.fragment
 def trained(model: str) -> None:
     """What training changed, for any pair of classes."""
     card = compute.card(model)
@@ -183,7 +183,7 @@ def score_kernel(model: str, stride: int) -> np.ndarray:
     return kernel[..., : kernel.shape[2]]
 
 
-@st.cache_data(show_spinner="Comparing the kernels")
+@compute.kept
 def ranking(model: str, stride: int) -> list[explain.Change]:
     """The pairs of classes by how far training moved their kernels."""
     after = score_kernel(model, stride)

@@ -14,7 +14,7 @@ from fcn.model.network import STRIDES
 from fcn.model.upsampling import bilinear_kernel
 from fcn.photos.images import STRIDE_MULTIPLE, Pixels, network_input
 from fcn.pictures import render
-from fcn.ui import compute, figures
+from fcn.ui import compute, figures, turns
 from fcn.ui.controls import tiny
 from fcn.ui.lessons.kernels import score_kernel
 from fcn.ui.lessons.resize_loss import LONGEST, Subject
@@ -24,7 +24,7 @@ COUNTABLE = ("bicyclist", "bicycle", "pedestrian", "person", "car", "dog", "cat"
 ORANGE = (230, 159, 0)
 
 
-@st.fragment
+@turns.fragment
 def answers(photo: Subject) -> None:
     """Draw the questions."""
     st.markdown("##### Questions")
@@ -223,7 +223,7 @@ def _highlighted(pixels: Pixels, mask: np.ndarray) -> Pixels:
     return np.where(mask[:, :, np.newaxis], bright, dim)
 
 
-@st.cache_data(show_spinner=False)
+@compute.kept
 def moved_share(model: str, stride: int) -> float:
     """Length of the change of a kernel by training, as a share of its length at the start."""
     after = score_kernel(model, stride)
@@ -231,7 +231,7 @@ def moved_share(model: str, stride: int) -> float:
     return float(np.linalg.norm(after - before) / np.linalg.norm(before))
 
 
-@st.cache_data(show_spinner=False)
+@compute.kept
 def class_weights(model: str) -> tuple[np.ndarray, np.ndarray]:
     """Sum of absolute weights from class (column) to class (row), at the start and trained, stride 32."""
     after = score_kernel(model, STRIDES[0])

@@ -16,7 +16,7 @@ from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, Labels, Pixels, labels
 from fcn.pictures import render
 from fcn.quality.evaluation import FACTORS, RESIZERS
 from fcn.quality.metrics import class_iou, confusion_matrix, mean_iou
-from fcn.ui import compute, figures, parts
+from fcn.ui import compute, figures, parts, turns
 from fcn.ui.controls import choice_control
 from fcn.ui.photo.source import SelectedPhoto
 
@@ -59,7 +59,7 @@ def subject(model: str, chosen: SelectedPhoto) -> Subject:
     )
 
 
-@st.fragment
+@turns.fragment
 def why_not_bilinear(photo: Subject) -> None:
     """Draw the section."""
     st.markdown(f"##### Why not bilinear x {STRIDES[0]}?")
@@ -111,7 +111,7 @@ def blurred(pixels: Pixels, factor: int) -> Pixels:
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
-@st.cache_data(show_spinner=False, max_entries=256)
+@compute.kept
 def returned(model: str, photo: str, is_truth: bool, factor: int, way: str, _labels: Labels) -> Labels:
     """A label map shrunk and enlarged.
 

@@ -91,7 +91,7 @@ def cost(card: zoo.Card) -> None:
     st.caption(f"Upsampling x32: {parts_said}. Median of five runs.")
 
 
-@st.cache_data(show_spinner="Measuring")
+@compute.kept
 def measured_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
     """Size of the first sample at work, and median time of the network and of each upsampling at stride 32 on it."""
     segmenter = compute.segmenter(model)

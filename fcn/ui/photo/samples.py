@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from fcn.model import cards, zoo
 from fcn.photos.images import Labels, Photo, decode_light
 from fcn.pictures import render
 from fcn.scenes.scene import Street, render_scene
+from fcn.ui import compute
 
 THUMBNAIL = (124, 93)  # pixels, width and height: as large as it is shown, so that Streamlit sends it as it is
 STREET = tuple(kind.name.lower() for kind in Street)  # the classes of the scenes
@@ -47,7 +48,7 @@ def samples(model: str) -> dict[str, Sample]:
     return _gallery(zoo.MODELS, model)
 
 
-@cache
+@compute.kept
 def _gallery(folder: Path, model: str) -> dict[str, Sample]:
     companion = zoo.read_companion(model, folder)
     is_street = zoo.read_card(model, folder).classes == STREET
@@ -62,7 +63,7 @@ def _scene_sample(scene: cards.Scene, has_truth: bool) -> Sample:
     return Sample(f"scene-{scene['seed']}", scene["title"], scene["alt"], credit, read)
 
 
-@cache
+@compute.kept
 def _scene(seed: int, has_truth: bool) -> tuple[Photo, Labels | None]:
     scene = render_scene(seed)
     digest = hashlib.sha256(scene.photo.tobytes()).hexdigest()
@@ -84,7 +85,7 @@ def _photo_samples(folder: Path) -> list[Sample]:
     ]
 
 
-@cache
+@compute.kept
 def _photo(path: Path) -> tuple[Photo, Labels | None]:
     return decode_light(path.read_bytes(), path.name), None
 
@@ -94,7 +95,7 @@ def thumbnail(model: str, name: str) -> bytes:
     return _thumbnail(zoo.MODELS, model, name)
 
 
-@cache
+@compute.kept
 def _thumbnail(folder: Path, model: str, name: str) -> bytes:
     photo, _ = _gallery(folder, model)[name].read()
     return cut(photo.pixels)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from fcn.errors import FcnError
 from fcn.model import zoo
@@ -71,8 +72,9 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
         verdict = compute.compute_once(key, partial(compare, found, truth.labels, len(card.classes)))
         with column:
             st.markdown(
-                f"{UPSAMPLING_TITLES[way]}: mIoU **{verdict.miou:.1%}**, boundary F1 **{verdict.boundary_f1:.1%}**, "
-                f"right pixels {verdict.pixel_accuracy:.1%}"
+                f"{UPSAMPLING_TITLES[way]}: mIoU **{parts.format_percent(verdict.miou)}**, "
+                f"boundary F1 **{parts.format_percent(verdict.boundary_f1)}**, "
+                f"right pixels {parts.format_percent(verdict.pixel_accuracy)}"
             )
             said = f"Map of wrongly labelled pixels, {verdict.wrong:.1%} of the picture"
             st.image(verdict.picture, width="stretch", alt=said)
@@ -106,8 +108,11 @@ def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
             f"({', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}; {IGNORE_LABEL} counts "
             "nowhere), or the colours of the legend."
         )
-        file = st.file_uploader("Mask PNG", type="png", key=f"mask-{chosen.photo.sha256[:12]}")
+        key = f"mask-{chosen.photo.sha256[:12]}"
+        file = st.file_uploader("Mask PNG", type="png", key=key)
         if file is None:
+            if isinstance(st.session_state[key], DeletedFile):
+                parts.show_error("The mask is no longer on the server. Choose it again.")
             return None
         try:
             return compute.compute_once(

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from fcn.errors import FcnError
 from fcn.photos.files import MAX_BYTES
 from fcn.photos.images import FORMAT_NAMES, Labels, Photo
 from fcn.ui import compute, logs
 from fcn.ui.photo.samples import THUMBNAIL, cut, samples, thumbnail
+
+GONE = "The photo is no longer on the server. Choose it again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +115,7 @@ def inputs() -> None:
     the first run of the script, in which Streamlit calls no callbacks.
     """
     limit = MAX_BYTES // 1024**2
-    files = {}
-    files["upload"] = st.file_uploader(
+    st.file_uploader(
         f"Upload a photo ({FORMAT_NAMES})",
         key="upload",
         on_change=_receive,
@@ -121,9 +123,10 @@ def inputs() -> None:
         max_upload_size=limit,
     )
     with st.container(key="camera"), st.popover("Use the camera", icon=":material/photo_camera:"):
-        files["taken"] = st.camera_input("Take a photo", key="taken", on_change=_receive, args=("taken",))
+        st.camera_input("Take a photo", key="taken", on_change=_receive, args=("taken",))
     st.caption("Your photo stays in memory for this visit. It is not stored and not put into any link.")
-    for widget, file in files.items():
+    for widget in ("upload", "taken"):
+        file = st.session_state[widget]
         if file is not None and file.file_id != st.session_state.get(f"{widget}-seen"):
             _receive(widget)
             st.rerun()
@@ -139,6 +142,9 @@ def _receive(widget: str) -> None:
     file = st.session_state[widget]
     if file is None:
         st.session_state.pop("refused", None)
+    elif isinstance(file, DeletedFile):  # the page claims a file that the server does not have
+        st.session_state[f"{widget}-seen"] = file.file_id
+        st.session_state.refused = GONE
     else:
         st.session_state[f"{widget}-seen"] = file.file_id
         st.session_state.received = file.getvalue(), "The photo" if widget == "taken" else file.name

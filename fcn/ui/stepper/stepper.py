@@ -8,8 +8,7 @@ import numpy as np
 import streamlit as st
 
 from fcn import explain
-from fcn.errors import ModelError
-from fcn.ui import compute, parts
+from fcn.ui import compute, turns
 from fcn.ui.controls import choice_control, tiny
 
 KEY = "steps_player"
@@ -31,7 +30,7 @@ _player = st.components.v2.component(
 )
 
 
-@st.fragment
+@turns.fragment
 def play() -> None:
     """Draw the controls, the player and what Keras says of its result."""
     st.markdown("##### Play with it")
@@ -42,12 +41,8 @@ def play() -> None:
     side, stride, kind, kernel = choose()
     scores = edited("scores", START[:side, :side])
     kernel = edited("kernel", kernel) if kind == "own" else kernel
-    try:
-        with st.spinner("Asking Keras, which checks the result"):
-            full = compute.by_keras(scores, stride, kernel)
-    except ModelError as error:
-        parts.show_error(str(error))
-        return
+    with st.spinner("Asking Keras, which checks the result"):
+        full = compute.by_keras(scores, stride, kernel)
     _player(
         key=KEY,
         data={

@@ -1,0 +1,64 @@
+"""Whether this server can show a result: which models work, and whether the way of a photo is open."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import numpy as np
+from PIL import Image
+
+from fcn.errors import ModelError
+from fcn.model import zoo
+from fcn.ui import compute
+
+SIDE = 64  # pixels of the photo that is looked at
+PATIENCE = 5.0  # seconds that it may take
+
+
+def preload() -> tuple[dict[str, str], dict[str, str]]:
+    """Load every model of which there is a file; return the engine of each, and what is wrong with the others.
+
+    A model that cannot be loaded is on no page until the next start.
+    """
+    compute.decoder()  # the first upload finds its child ready
+    engines: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for name in zoo.installed():
+        try:
+            engines[name] = compute.segmenter(name).engine.name
+        except Exception as error:  # a broken file may raise anything
+            problems[name] = str(error) if isinstance(error, ModelError) else f"It cannot be loaded: {error!r}"
+            compute.failed[name, str(zoo.MODELS)] = problems[name]
+    return engines, problems
+
+
+def look(models: list[str], patience: float = PATIENCE) -> None:
+    """Send a tiny photo the way of every photo, before all that wait.
+
+    Args:
+        models: That look at it.
+        patience: Seconds.
+
+    Raises:
+        TimeoutError: It took longer, so visitors wait in vain.
+    """
+    end = time.monotonic() + patience
+
+    def waiting(before: int) -> None:
+        if time.monotonic() > end:
+            raise TimeoutError(f"A tiny photo was not computed within {patience:g} s.")
+
+    def see() -> None:
+        photo = compute.decoded(_tiny(), "tiny.png")
+        for model in models:
+            network = compute.segmenter(model)
+            network.upsample(network.score(photo.pixels))
+
+    compute.workers().get(("look", *models), see, waiting, keep=False, urgent=True)
+
+
+def _tiny() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((SIDE, SIDE, 3), 128, np.uint8)).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,142 @@
+"""Uploads on their way: how many at once, how long, and with what said before; the part of deploy/serve.py alone."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import Callable, Coroutine
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.support.live import ROOT
+
+MEGABYTE = 1024**2
+
+
+@pytest.fixture(scope="module")
+def serve() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("serve", ROOT / "deploy" / "serve.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Inside:
+    """An application that counts who is inside at once and lets nobody out before `leave`."""
+
+    def __init__(self) -> None:
+        self.now = self.most = self.done = 0
+        self.leave = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await self.leave.wait()
+        finally:
+            self.now -= 1
+        self.done += 1
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def put(uploads: Any, visit: str, length: int | None) -> Coroutine[None, None, int]:
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    scope = {"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/{visit}/1", "headers": headers}
+    return ask(uploads, scope)
+
+
+async def ask(application: Any, scope: dict[str, Any]) -> int:
+    statuses: list[int] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    await application(scope, receive, send)
+    return statuses[0] if statuses else 0
+
+
+def run(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(asyncio.wait_for(work(), 20))
+
+
+def test_two_of_a_visit_and_what_memory_bears_are_on_their_way_at_once(serve: ModuleType) -> None:
+    async def work() -> None:
+        inside = Inside()
+        uploads = serve.Uploads(inside)
+        uploads.room = 200 * MEGABYTE
+        waiting = [asyncio.create_task(put(uploads, "one", 20 * MEGABYTE)) for _ in range(6)]
+        await asyncio.sleep(0.05)
+        assert inside.now == 2
+        waiting += [asyncio.create_task(put(uploads, f"visit-{n}", 20 * MEGABYTE)) for n in range(20)]
+        await asyncio.sleep(0.05)
+        assert inside.now == 10
+        inside.leave.set()
+        assert await asyncio.gather(*waiting) == [204] * 26
+        assert inside.most == 10 and uploads.room == 200 * MEGABYTE and not uploads.visits
+
+    run(work)
+
+
+def test_an_upload_that_trickles_is_given_up(serve: ModuleType) -> None:
+    async def work() -> None:
+        inside = Inside()
+        uploads = serve.Uploads(inside)
+        real = asyncio.timeout
+        asyncio.timeout = lambda seconds: real((seconds or 0) / 600)  # type: ignore[assignment]
+        try:
+            assert await put(uploads, "one", 1000) == 408
+        finally:
+            asyncio.timeout = real  # type: ignore[assignment]
+        assert not inside.now and not uploads.visits
+
+    run(work)
+
+
+def test_a_body_without_a_length_is_refused_before_it_is_read(serve: ModuleType) -> None:
+    async def work() -> None:
+        inside = Inside()
+        assert await put(serve.Uploads(inside), "one", None) == 411
+        assert not inside.most
+
+    run(work)
+
+
+def test_a_full_server_takes_no_photo(serve: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "resident", lambda: serve.memory())
+
+    async def work() -> None:
+        inside = Inside()
+        assert await put(serve.Uploads(inside), "one", 1000) == 503
+        assert not inside.most
+
+    run(work)
+
+
+def test_a_flood_of_questions_is_one_look(serve: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fcn.ui import readiness as looking
+
+    looks: list[list[str]] = []
+
+    def look(models: list[str]) -> None:
+        looks.append(models)
+        raise TimeoutError("A tiny photo was not computed within 5 s.")
+
+    monkeypatch.setattr(looking, "look", look)
+
+    async def work() -> None:
+        found = serve.Readiness()
+        found.loaded = {"street": "litert"}
+        answers = await asyncio.gather(*(found.look() for _ in range(50)))
+        assert set(answers) == {"A tiny photo was not computed within 5 s."} and looks == [["street"]]
+        monkeypatch.setattr(serve, "readiness", found)
+        answer = await serve.ready(None)
+        assert answer.status_code == 503 and b"tiny photo" in answer.body
+
+    run(work)

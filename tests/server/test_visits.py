@@ -1,0 +1,160 @@
+"""What a visit keeps on the server, and for how long; spoken to without a page, as somebody would who means harm."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from fcn.ui import visits
+from tests.benchmarks.load import memory
+from tests.support import hostile
+from tests.support.live import Server, Visitor, serving
+
+PATIENCE = 120
+MEGABYTE = 1024**2
+LIFE = 12  # seconds that a visit outlasts its connection here
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with serving(log, "--server.disconnectedSessionTTL", str(LIFE), patience=PATIENCE) as running:
+        yield running
+        assert "Traceback" not in running.log.read_text(errors="replace")
+
+
+def resident(server: Server) -> float:
+    return memory(server, "VmRSS") / MEGABYTE
+
+
+async def send(visitor: Visitor, megabytes: float) -> None:
+    path = f"/_stcore/upload_file/{visitor.session}/{uuid.uuid4()}"
+    assert (await visitor.put(path, bytes(int(megabytes * MEGABYTE)))).status == 204
+
+
+def test_a_visit_keeps_three_files_and_gives_them_back_on_a_quiet_server(server: Server) -> None:
+    async def visit() -> tuple[float, float]:
+        async with Visitor(server.url, patience=PATIENCE) as visitor:
+            await visitor.run()
+            before = resident(server)
+            for _ in range(20):
+                await send(visitor, 19.5)
+            return before, resident(server)
+
+    before, after = asyncio.run(visit())
+    assert after - before < 160, "three files of 20, and what libc keeps of the way in"
+    end = time.monotonic() + LIFE + 25
+    while resident(server) - before > 15 and time.monotonic() < end:
+        time.sleep(0.5)
+    assert resident(server) - before <= 15
+
+
+def test_all_visits_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager, there = MemoryUploadedFileManager(""), {"a", "c", "d"}
+    closed: list[str] = []
+
+    class Fake:
+        instance = classmethod(lambda cls: cls)
+        is_active_session = staticmethod(there.__contains__)
+        close_session = staticmethod(closed.append)
+
+    monkeypatch.setattr(visits, "Runtime", Fake)
+    monkeypatch.setattr(visits, "_lives", lambda session_id: True)
+    monkeypatch.setattr(visits, "ALL", 50)
+
+    def add(session_id: str, size: int) -> None:
+        file = UploadedFileRec(str(uuid.uuid4()), "x.jpg", "image/jpeg", bytes(size))
+        visits._add_file(manager, session_id, file)
+
+    for session_id in "abc":
+        add(session_id, 16)
+    assert not closed and len(manager.file_storage) == 3
+    add("d", 16)  # the one that has left goes first
+    assert closed == ["b"] and set(manager.file_storage) == set("acd")
+    add("d", 30)  # then those who are there, the earliest first
+    assert set(manager.file_storage) == {"d"}
+    assert visits._held(manager) <= 50
+
+
+def test_an_upload_that_ends_after_its_visit_is_not_kept(server: Server) -> None:
+    async def visit() -> tuple[float, float]:
+        visitor = Visitor(server.url, patience=PATIENCE)
+        await visitor.connect()
+        await visitor.run()
+        before = resident(server)
+        mark = "mark"
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'.encode()
+        body = head + bytes(19 * MEGABYTE) + f"\r\n--{mark}--\r\n".encode()
+        address = server.url.removeprefix("http://").split(":")
+        writers = []
+        for _ in range(6):  # all but the last byte
+            reader, writer = await asyncio.open_connection(*address)
+            path = f"/_stcore/upload_file/{visitor.session}/{uuid.uuid4()}"
+            lines = [
+                f"PUT {path} HTTP/1.1",
+                "Host: x",
+                f"Content-Length: {len(body)}",
+                f"X-Xsrftoken: {visitor._cookie}",
+                f"Cookie: _streamlit_xsrf={visitor._cookie}",
+                f"Content-Type: multipart/form-data; boundary={mark}",
+            ]
+            writer.write("\r\n".join([*lines, "", ""]).encode() + body[:-1])
+            await writer.drain()
+            writers.append((reader, writer))
+        await visitor.disconnect()
+        await asyncio.sleep(LIFE + 12)
+        for _, writer in writers:
+            writer.write(body[-1:])
+        for reader, writer in writers:
+            assert b" 204 " in await reader.readline()
+            writer.close()
+        return before, resident(server)
+
+    before, _ = asyncio.run(visit())
+    end = time.monotonic() + 30
+    while resident(server) - before > 25 and time.monotonic() < end:
+        time.sleep(0.5)
+    assert resident(server) - before <= 25
+
+
+def test_a_file_that_the_page_claims_and_the_server_has_not_ends_in_a_sentence(server: Server) -> None:
+    async def visit() -> list[str]:
+        async with Visitor(server.url, patience=PATIENCE) as visitor:
+            await visitor.run()
+            put = visitor.put
+
+            async def lost(path: str, *arguments: object) -> object:
+                return await put(f"/_stcore/upload_file/{visitor.session}/{uuid.uuid4()}", b"another")
+
+            visitor.put = lost  # type: ignore[method-assign, assignment]
+            await visitor.upload("mine.jpg", hostile.in_jpeg(b""))
+            said = visitor.texts("alert")
+            await visitor.run()
+            return [*said, *visitor.texts("alert")]
+
+    first, again = asyncio.run(visit())
+    assert first == again and "no longer on the server" in first
+
+
+def test_a_visit_that_comes_back_in_time_has_its_photo(server: Server) -> None:
+    data = hostile.in_jpeg(b"")
+
+    async def visit() -> tuple[str, str]:
+        async with Visitor(server.url, patience=PATIENCE) as visitor:
+            await visitor.run()
+            await visitor.upload("mine.jpg", data)
+            key = visitor.payload["key"]
+            for _ in range(3):
+                await visitor.disconnect()
+                await asyncio.sleep(1)
+                await visitor.connect()
+            await asyncio.sleep(LIFE)
+            await visitor.run()
+            return key, visitor.payload["key"]
+
+    before, after = asyncio.run(visit())
+    assert before == after
