@@ -328,7 +328,7 @@ def test_validation_goes_the_way_of_the_page() -> None:
     found = loop.validate(Network(), samples, 2)
     for photo, (pixels, _) in zip(seen, samples, strict=True):
         np.testing.assert_array_equal(photo, network_input(pixels).array)
-    assert found == {(s, u): pytest.approx(1, abs=0.01) for s in STRIDES for u in ("bilinear", "transposed")}
+    assert found == {(s, u): pytest.approx(1, abs=0.08) for s in STRIDES for u in ("bilinear", "transposed")}
 
 
 def test_recipes_fit_their_batches() -> None:
