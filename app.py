@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from fcn.errors import FcnError
-from fcn.ui import compute, parts
+from fcn.ui import compute, layout, parts
 from fcn.ui.classroom import flags
 from fcn.ui.pages import quality, steps, try_it
 
@@ -16,11 +16,11 @@ pages = [
     st.Page(steps.show, title="Step by step", url_path="steps"),
     st.Page(quality.show, title="How good is it?", url_path="quality"),
 ]
-page = st.navigation(pages, position="top")
+page = st.navigation(pages, position="hidden")
 flags.apply()
+layout.header(pages)
 try:
     with compute.turn():
         page.run()
 except FcnError as error:
     parts.show_error(str(error))
-flags.leave()
