@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from fcn.ui import turns, visits
+from fcn.ui import layout, turns, visits
 from fcn.ui.classroom import flags
 from fcn.ui.pages import quality, steps, try_it
 
@@ -16,7 +16,7 @@ pages = [
     st.Page(steps.show, title="Step by step", url_path="steps"),
     st.Page(quality.show, title="How good is it?", url_path="quality"),
 ]
-page = st.navigation(pages, position="top")
+page = st.navigation(pages, position="hidden")
 flags.apply()
+layout.header(pages)
 turns.draw(page.run)
-flags.leave()

@@ -1,4 +1,4 @@
-"""The command line: python -m fcn segment | evaluate | train | convert."""
+"""The command line: python -m fcn segment | evaluate | train | convert | suits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fcn.errors import FcnError
+from fcn.errors import DataError, FcnError
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.model.upsampling import UPSAMPLINGS
@@ -125,6 +125,43 @@ def convert(options: argparse.Namespace) -> int:
     zoo.write_card(replace(card, converted=zoo.file_hash(path)), options.folder)
     print(f"Wrote {path}")
     return 0
+
+
+def suits(options: argparse.Namespace) -> int:
+    """Measure which photos suit which model, and write the limits into the cards."""
+    from dataclasses import replace
+
+    from fcn.model.segmenter import Segmenter
+    from fcn.photos.files import read_file
+    from fcn.photos.images import decode
+    from fcn.quality import suits as rule
+
+    def photos(folder: Path, most: int | None = None) -> list[Any]:
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+        step = max(1, len(files) // most) if most else 1
+        return [decode(read_file(path), path.name).pixels for path in progress(files[::step], folder.name)]
+
+    folders = dict(_named_folder(text) for text in options.data)
+    segmenters = {name: Segmenter.load(name) for name in folders}
+    if not options.check:
+        limits = rule.measure({name: photos(folder / "train/images", 300) for name, folder in folders.items()},
+                              segmenters)  # fmt: skip
+        segmenters = {name: rule.with_suits(segmenter, limits[name]) for name, segmenter in segmenters.items()}
+        for name in folders:
+            card = zoo.read_card(name)
+            zoo.write_card(replace(card, validation={**card.validation, "suits": limits[name]}), zoo.MODELS)
+    kinds = {name: photos(folder / "val/images") for name, folder in folders.items()}
+    kinds |= {folder.name: photos(folder) for folder in options.other}
+    for kind, row in rule.check(kinds, segmenters).items():
+        print(f"{kind}: " + ", ".join(f"{name} {value}" for name, value in row.items()))
+    return 0
+
+
+def _named_folder(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not Path(folder).is_dir() or not folder:
+        raise DataError(f"There is no folder {folder!r}. Give MODEL=DIR, with train/ and val/ in it.")
+    return name, Path(folder)
 
 
 def table(report: dict[str, Any]) -> str:
@@ -276,6 +313,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--model", default="street", help="name of the model (default: street)")
     command.add_argument("--folder", metavar="DIR", type=Path, default=zoo.MODELS, help="default: assets/models")
     command.set_defaults(run=convert)
+
+    command = commands.add_parser(
+        "suits",
+        help="measure which photos suit which model",
+        formatter_class=plain,
+        description="Fit on the training photos of two models which of them suits a photo, write that into their\n"
+        "cards, and print in percent how the validation photos are judged. Run it again for new weights.",
+        epilog="example:\n  python -m fcn suits --data street=camvid --data people_animals=people_animals",
+    )
+    command.add_argument("--data", metavar="MODEL=DIR", action="append", required=True, help="given twice")
+    command.add_argument("--other", metavar="DIR", type=Path, action="append", default=[], help="photos of neither")
+    command.add_argument("--check", action="store_true", help="judge by the limits that the cards hold")
+    command.set_defaults(run=suits)
     return parser
 
 

@@ -33,11 +33,12 @@ class UpperBoundRow(TypedDict):
     bilinear: float | None
 
 
-class Limits(TypedDict):
-    """What a photo must reach to look like those that the model knows, 0 to 1."""
+class Limits(TypedDict, total=False):
+    """Which photos suit a model; see `fcn.quality.suits.measure`. A card without weights was not measured."""
 
-    confidence: float
-    background: float
+    weights: dict[str, float]  # of figures of the score map
+    bias: float
+    least: dict[str, float]  # of a figure; below it the model knows nothing of the photo
 
 
 class Gain(TypedDict):
@@ -143,6 +144,11 @@ class Card:
     validation: Validation
     date: str
     converted: str = ""
+
+    @property
+    def background(self) -> int | None:
+        """Index of the class that is no thing; None for a model without it."""
+        return self.classes.index("background") if "background" in self.classes else None
 
     def find_scores(self, stride: int, upsampling: str) -> ScoreRow | None:
         """Return the validation scores of one stride and upsampling; None if they were not measured."""

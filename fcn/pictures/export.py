@@ -33,7 +33,8 @@ class Export:
         card: The model's card.
         scores: Its score maps of the photo.
         stride: Of the score map that was enlarged.
-        upsampling: "bilinear" or "transposed", the one whose labels are exported.
+        upsampling: The one whose labels are exported: "nearest", "bilinear" or "transposed".
+        against: The one that they are compared with.
         by_upsampling: Labels (h, w) uint8 at working size, by upsampling.
         opacity: Of the colours of the overlay, 0 to 1.
     """
@@ -43,6 +44,7 @@ class Export:
     scores: Scores
     stride: int
     upsampling: str
+    against: str
     by_upsampling: dict[str, Labels]
     opacity: float
 
@@ -64,7 +66,9 @@ def labels_png(export: Export) -> bytes:
 
 def overlay_png(export: Export) -> bytes:
     """The colours over the photo."""
-    return render.png(render.overlay(export.photo.pixels, export.labels, export.card.palette, export.opacity))
+    card = export.card
+    pixels = render.overlay(export.photo.pixels, export.labels, card.palette, export.opacity, card.background)
+    return render.png(pixels)
 
 
 def coarse_png(export: Export) -> bytes:
@@ -75,7 +79,7 @@ def coarse_png(export: Export) -> bytes:
 
 def difference_png(export: Export) -> bytes:
     """Pixels that the two upsamplings label differently, orange."""
-    differ = export.by_upsampling["bilinear"] != export.by_upsampling["transposed"]
+    differ = export.by_upsampling[export.against] != export.by_upsampling[export.upsampling]
     differ = labels_to_own_size(differ.astype(np.uint8), export.size)
     return render.errors_png(differ == 1, np.zeros(differ.shape, bool))
 
@@ -116,7 +120,7 @@ def readme_txt(export: Export) -> bytes:
         f"                computed at {working} and brought to this size by nearest neighbour.",
         f"overlay.png     The colours of labels.png over the photo, opacity {export.opacity:.0%}.",
         f"coarse.png      The best class of each of the {columns} x {rows} cells of the score map, {working}.",
-        "difference.png  Orange: bilinear and transposed-convolution upsampling give different classes.",
+        f"difference.png  Orange: {export.against} and {export.upsampling} upsampling give different classes.",
         "shares.csv      Pixels of each class in labels.png, and their share in percent.",
         f"scores.npy      The score map, float32, shape ({rows}, {columns}, {classes}): rows, columns, classes.",
         "                Logits: softmax over the last axis gives probabilities. numpy.load reads it.",

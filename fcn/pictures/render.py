@@ -17,7 +17,7 @@ GRID = (20, 20, 20)  # lines between cells
 BAND = 1 << 20  # pixels mixed at a time
 
 
-def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float) -> Pixels:
+def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float, background: int | None = None) -> Pixels:
     """Lay the colours of the labels over the photo.
 
     Args:
@@ -25,6 +25,7 @@ def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float) ->
         labels: (H, W) uint8 class indices.
         palette: An RGB colour a class.
         opacity: 0 shows the photo, 1 the colours alone.
+        background: Index of the class that gets no colour and is slightly dimmed.
 
     Returns:
         (H, W, 3) uint8.
@@ -34,8 +35,18 @@ def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float) ->
     for top in range(0, pixels.shape[0], rows):  # whole, 16 megapixels would take 250 MB
         band = slice(top, top + rows)
         colours = _palette_image(labels[band], palette).convert("RGB")
-        mixed[band] = np.asarray(Image.blend(Image.fromarray(pixels[band]), colours, opacity))
+        photo = Image.fromarray(pixels[band])
+        tinted = Image.blend(photo, colours, opacity)
+        if background is not None:
+            dimmed = Image.blend(photo, Image.new("RGB", photo.size), dimming(opacity))
+            tinted.paste(dimmed, mask=Image.fromarray(np.where(labels[band] == background, 255, 0).astype(np.uint8)))
+        mixed[band] = np.asarray(tinted)
     return mixed
+
+
+def dimming(opacity: float) -> float:
+    """How much black lies over the background, 0 to 1, when the colours of the classes have this opacity."""
+    return min(opacity / 2, 0.25)
 
 
 def png(pixels: Pixels) -> bytes:
@@ -45,10 +56,10 @@ def png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def jpeg(pixels: Pixels) -> bytes:
+def jpeg(pixels: Pixels, quality: int = 90) -> bytes:
     """Encode a photo (H, W, 3) uint8 for the page; colours keep their full resolution."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=90, subsampling=0)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 

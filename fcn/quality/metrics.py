@@ -165,6 +165,25 @@ def trimap(truth: Labels, radius: int) -> NDArray[np.bool_]:
     return (_dilated(edge, radius) != 0) & (truth != IGNORE_LABEL)
 
 
+def edges_are_labelled(truth: Labels) -> bool:
+    """Whether boundary F1 can be measured: masks often leave out the pixels between two things.
+
+    Args:
+        truth: (H, W) uint8 class indices or IGNORE_LABEL.
+
+    Returns:
+        False where two classes or more hardly ever touch, since ignored pixels lie between them.
+    """
+    if len(np.unique(truth[truth != IGNORE_LABEL])) < 2:
+        return True  # there is no edge to leave out
+    touching = np.count_nonzero(_boundary(truth) != IGNORE_LABEL)
+    left_out = sum(
+        np.count_nonzero((first != second) & ((first == IGNORE_LABEL) | (second == IGNORE_LABEL)))
+        for first, second in ((truth[:-1], truth[1:]), (truth[:, :-1], truth[:, 1:]))
+    )
+    return bool(touching > 0.05 * left_out)
+
+
 @dataclass
 class Scorer:
     """Running scores over photos: `add` each one, then read the properties.

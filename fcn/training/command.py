@@ -7,17 +7,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from fcn.errors import DataError
 from fcn.model import cards, zoo
 from fcn.training.packing import save_packed
 from fcn.training.recipes import RECIPES, Recipe
 
-UNUSUAL = 6  # percent of a model's own validation photos that the page may call unsuited
-
 if TYPE_CHECKING:
-    from fcn.model.segmenter import Segmenter
+    pass
 
 
 def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier: Path | None = None) -> None:
@@ -90,9 +86,9 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
 
     Returns:
         "data" and "images", what was measured on; "results", as `evaluate` returns them; "upper_bound", as
-        `upper_bound` returns it; "suits", limits that UNUSUAL percent of these photos exceed; "compare" and
-        "kernels", as `compare` and `inspect_kernels` return them; and for models that were trained on synthetic scenes
-        too, "scenes", the results on scenes of unseen seeds.
+        `upper_bound` returns it; "compare" and "kernels", as `compare` and `inspect_kernels` return them; and
+        for models that were trained on synthetic scenes too, "scenes", the results on scenes of unseen seeds. Which
+        photos suit the model is measured later, by `python -m fcn suits`.
     """
     from fcn.model.engines import KerasEngine
     from fcn.model.segmenter import Segmenter
@@ -107,34 +103,12 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
         "images": len(samples),
         "results": evaluate(segmenter, samples),
         "upper_bound": upper_bound((labels for _, labels in samples), len(card.classes)),
-        "suits": suiting(segmenter, [*samples, *scenes]),
         "compare": compare(segmenter, samples),
         "kernels": inspect_kernels(segmenter, samples),
     }
     if scenes:
         figures["scenes"] = evaluate(segmenter, scenes)
     return cast(cards.Validation, figures)
-
-
-def suiting(segmenter: Segmenter, samples: Any) -> cards.Limits:
-    """How sure the model is of photos like those it knows, and how much background they show.
-
-    Returns:
-        "confidence": what all but UNUSUAL percent of the photos exceed, 0 to 1. "background": the share of cells,
-        0 to 1, that all but UNUSUAL percent stay below, and at most 0.99: all background is never right; 1 for a
-        model without that class.
-    """
-    confidence, background = [], []
-    for pixels, _ in samples:
-        scores = segmenter.score(pixels)
-        confidence.append(scores.confidence(32))
-        is_background = [name == "background" for name in segmenter.card.classes]
-        background.append(float(np.take(is_background, scores.coarse_labels(32)).mean()))
-    no_background = "background" not in segmenter.card.classes
-    return {
-        "confidence": round(float(np.percentile(confidence, UNUSUAL)), 3),
-        "background": 1.0 if no_background else round(min(0.99, float(np.percentile(background, 100 - UNUSUAL))), 3),
-    }
 
 
 def _validation(folder: Path | None, classes: int, quick: bool) -> Any:

@@ -111,12 +111,12 @@ RECIPES = {
         classes=("background", "person", "cat", "dog", "horse", "cow", "sheep"),
         palette=(
             (50, 41, 42),  # background
-            (183, 156, 0),  # person
-            (44, 211, 255),  # cat
-            (0, 135, 69),  # dog
-            (248, 255, 29),  # horse
-            (0, 33, 204),  # cow
-            (190, 69, 146),  # sheep
+            (205, 26, 201),  # person
+            (44, 247, 255),  # cat
+            (11, 148, 16),  # dog
+            (252, 218, 36),  # horse
+            (8, 4, 238),  # cow
+            (197, 243, 165),  # sheep
         ),
         references=(
             IMAGENET,

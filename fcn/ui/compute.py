@@ -34,6 +34,7 @@ from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
 from fcn.photos.files import MAX_BYTES
 from fcn.photos.images import Photo, Pixels
+from fcn.ui.keys import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -158,6 +159,11 @@ def _aside() -> Iterator[None]:
             _turns.acquire()
 
 
+def scores_key(model: str, photo: str, max_side: int) -> Hashable:
+    """Under what `scores` keeps its result."""
+    return ("scores", model, photo, max_side)
+
+
 def scores(
     model: str, photo: str, max_side: int, pixels: Photo | Pixels, placeholder: DeltaGenerator | None = None
 ) -> Scores:
@@ -171,7 +177,7 @@ def scores(
         placeholder: Where to show the place in line, if it comes to waiting.
     """
     network = segmenter(model)
-    return compute_once(("scores", model, photo, max_side), lambda: network.score(pixels, max_side), placeholder)
+    return compute_once(scores_key(model, photo, max_side), lambda: network.score(pixels, max_side), placeholder)
 
 
 def segmentation(
@@ -225,7 +231,9 @@ def compute_once(
         if placeholder is None:
             _look_up(before)
         else:
-            said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
+            said = (
+                f"{before} {'photos' if before > 1 else 'photo'} ahead of yours" if before else "Looking at the photo"
+            )
             placeholder.caption(f":material/hourglass_top: {said}")
 
     return workers().get(key, make, waiting, keep)
@@ -233,7 +241,7 @@ def compute_once(
 
 def _look_up(before: int) -> None:
     """Let Streamlit end the run here if the visitor has left."""
-    st.session_state.get("own")
+    st.session_state.get(Session.OWN)
 
 
 @dataclass(frozen=True)

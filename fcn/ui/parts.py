@@ -8,19 +8,21 @@ import re
 import streamlit as st
 
 from fcn.model import zoo
-from fcn.model.segmenter import Scores
 from fcn.photos.images import Labels
 from fcn.pictures import render
 from fcn.ui import compute
 from fcn.ui.controls import choice_control
+from fcn.ui.keys import Session
 
-UPSAMPLING_TITLES = {"bilinear": "Bilinear", "transposed": "Transposed convolution"}
+UPSAMPLING_TITLES = {"nearest": "Cells", "bilinear": "Bilinear", "transposed": "Transposed convolution"}
 
 
 def model_switch() -> str:
     """Draw the choice of model; it is kept in the link and from page to page."""
     models = {name: compute.card(name).title for name in compute.names()}
-    return choice_control("Model", list(models), next(iter(models)), "model", models.__getitem__)
+    shown = st.session_state.get(Session.SHOWN)
+    default = shown if shown in models else next(iter(models))
+    return choice_control("Model", list(models), default, Session.MODEL, models.__getitem__)
 
 
 def show_error(sentence: str) -> None:
@@ -37,24 +39,6 @@ def plain(text: str) -> str:
     text = re.sub(r"(?i)(?<=www)(?=\.)|(?<=:)(?=//|material/|streamlit:)|(?=@)|(?<=\s[<>~-])(?=[-=>])", "\u2060", text)
     text = re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", text)
     return re.sub(r"^(\d*)([.=-])", r"\1\\\2", text)
-
-
-def unsuited(card: zoo.Card, scores: Scores) -> str | None:
-    """Say why a photo seems not to be what a model was trained for, or None.
-
-    The limits are set so that few of the model's own validation photos and most of the other model's exceed them.
-    """
-    limits = card.validation.get("suits")
-    if not limits:
-        return None
-    confidence = scores.confidence(32)
-    if "background" in card.classes:
-        background = float((scores.coarse_labels(32) == card.classes.index("background")).mean())
-        if background >= limits["background"]:
-            return f"{format_share(background)} of the cells show none of its classes."
-    if confidence < limits["confidence"]:
-        return f"The network is unsure: it gives its best class {confidence:.0%} on average."
-    return None
 
 
 def format_shares(card: zoo.Card, labels: Labels) -> str:

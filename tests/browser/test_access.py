@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browsing import canvas, opened, option, quiet, settled, tab_stops, viewer, visiting
+from tests.support.browsing import canvas, opened, option, part, quiet, settled, tab_stops, viewer, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -84,27 +84,56 @@ OUTSIDE = f"""() => {{ {DEEP}
 }}"""
 
 
-def test_menu_of_a_phone_leads_to_the_other_pages(phone: Page) -> None:
+def test_pages_of_a_phone_are_links_at_the_top(phone: Page) -> None:
     opened(phone)
-    phone.get_by_role("button", name="Expand sidebar").click()
     link = phone.get_by_role("link", name="How good is it?")
-    expect(link).to_be_in_viewport(ratio=1)
-    assert not phone.evaluate(OUTSIDE)
+    link.scroll_into_view_if_needed()
     link.click()
     expect(phone).to_have_url(re.compile("/quality"))
+    expect(phone.get_by_test_id("stSidebar")).not_to_be_visible()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1440, 900), (390, 844)])
+def test_a_photo_can_be_given_without_scrolling_and_controls_are_compact(
+    browser: Browser, server: str, size: tuple[int, int]
+) -> None:
+    with visiting(browser, server, *size) as page:
+        opened(page, "/")
+        expect(page.get_by_role("button", name="+ Your photo")).to_be_in_viewport(ratio=1)
+        expect(canvas(page, 2)).to_be_in_viewport(ratio=0.9)
+        top = canvas(page, 2).evaluate("one => one.getBoundingClientRect().top")
+        assert top <= size[1] / 3 + 20
+        if size[0] > 640:
+            expect(viewer(page).locator(".legend")).to_be_in_viewport(ratio=1)
+            lefts = (
+                viewer(page)
+                .locator(".give, figcaption >> nth=0, canvas >> nth=0, .legend, .sentence")
+                .evaluate_all("all => all.map(one => one.getBoundingClientRect().left)")
+            )
+            assert max(lefts) - min(lefts) <= 4
+            rows = (
+                viewer(page)
+                .locator(".controls > :not([hidden])")
+                .evaluate_all(
+                    "all => all.map(one => one.getBoundingClientRect()).map(box => (box.top + box.bottom) / 2)"
+                )
+            )
+            assert max(rows) - min(rows) <= 4, "the controls wrap"
 
 
 def test_popovers_and_panel_are_inside_a_phone(phone: Page) -> None:
     opened(phone)
-    for key in ("more", "actions", "camera"):
-        phone.locator(f".st-key-{key}").get_by_role("button").click()
-        expect(phone.get_by_test_id("stPopoverBody")).to_be_visible()
-        quiet(phone)
-        assert not phone.evaluate(OUTSIDE), key
-        phone.keyboard.press("Escape")
-        expect(phone.get_by_test_id("stPopoverBody")).to_have_count(0)
+    part(phone, "more").locator("summary").click()
+    assert not phone.evaluate(OUTSIDE)
+    part(phone, "more").locator("summary").press("Escape")
+    phone.locator(".st-key-actions").get_by_role("button").click()
+    expect(phone.get_by_test_id("stPopoverBody")).to_be_visible()
+    quiet(phone)
+    assert not phone.evaluate(OUTSIDE)
+    phone.keyboard.press("Escape")
+    expect(phone.get_by_test_id("stPopoverBody")).to_have_count(0)
     phone.locator(".st-key-share").get_by_role("button").click()
-    panel = phone.get_by_role("dialog")
+    panel = phone.get_by_role("dialog", name="Share")
     expect(panel.locator("img")).to_be_visible()
     assert not phone.evaluate(OUTSIDE)
     assert panel.evaluate("one => one.scrollWidth <= one.clientWidth")
@@ -119,12 +148,24 @@ def test_tab_reaches_every_control_of_the_first_page(page: Page) -> None:
     opened(page)
     stops = tab_stops(page)
     keys = {key for stop in stops for key in stop.keys}
-    assert {"model", "stride", "upsampling", "view", "more", "share", "actions", "upload", "camera"} <= keys
-    samples = page.locator("[class*='st-key-choose-']").evaluate_all(
-        "all => all.map(one => one.className.match(/st-key-(choose-[^ ]+)/)[1])"
-    )
-    assert len(samples) >= 6 and set(samples) <= keys
+    wanted = {
+        "model",
+        "stride",
+        "upsampling",
+        "cells",
+        "view",
+        "more",
+        "share",
+        "actions",
+        "upload",
+        "camera",
+        "samples",
+    }
+    assert wanted <= keys
     names = [stop.name for stop in stops]
+    assert next(place for place, stop in enumerate(stops) if "upload" in stop.keys) < 10
+    samples = page.locator("[data-sample] span").all_inner_texts()
+    assert len(samples) >= 6 and set(samples) <= set(names)
     canvases = page.locator(".viewer canvas").evaluate_all("all => all.map(one => one.ariaLabel)")
     legend = viewer(page).locator(".legend button").all_inner_texts()
     assert len(legend) >= 5
@@ -140,17 +181,17 @@ def test_controls_work_by_keyboard(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     settled(page, "bilinear")
-    page.locator(".st-key-more").get_by_role("button").focus()
+    page.locator("details summary").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_test_id("stPopoverBody")).to_be_visible()
-    assert {"cells", "opacity", "size"} <= {key for stop in tab_stops(page) for key in stop.keys}
-    page.keyboard.press("Escape")
-    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    names = [stop.name for stop in tab_stops(page)]
+    assert {"Fill, percent", "Longest side for the network, pixels"} <= set(names)
+    page.locator("details summary").press("Escape")
+    expect(page.get_by_role("slider", name="Fill")).to_be_hidden()
     button = viewer(page).locator(".legend button").first
     button.focus()
     page.keyboard.press("Space")
     expect(button).to_have_attribute("aria-pressed", "false")
-    page.locator(".st-key-choose-scene-17").get_by_role("button").focus()
+    page.locator("[data-sample=scene-17]").focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("sample=scene-17"))
 

@@ -20,6 +20,7 @@ from tests.support.browsing import (
     settled,
     switch,
     upload,
+    use_model,
     viewer,
 )
 
@@ -57,7 +58,7 @@ def test_switch_changes_the_segmentation_alone(page: Page) -> None:
 
 def watch(page: Page) -> None:
     """Note where the pictures and what is below them are, in every frame drawn from now on."""
-    page.locator(".viewer canvas, .viewer .readout, .viewer .legend, .st-key-facts").evaluate_all(
+    page.locator(".viewer canvas, .viewer .readout, .viewer .legend, .sentence").evaluate_all(
         """all => {
             window.places = all.map(() => []);
             const look = () => {
@@ -129,21 +130,21 @@ def test_phone_has_no_sideways_scrolling(phone: Page, address: str) -> None:
     assert max(rights) <= 390
 
 
-def test_model_and_network_are_switched_and_kept_in_the_link(page: Page) -> None:
-    opened(page, "/")
-    page.locator(".st-key-model").get_by_text("People & animals", exact=True).click()
-    expect(page.locator(".viewer .legend")).to_contain_text("person")
-    page.locator(".st-key-stride").get_by_text("FCN-8s", exact=True).click()
+def test_model_and_cell_size_are_switched_and_kept_in_the_link(page: Page) -> None:
+    opened(page, "/?sample=scene-24")
+    use_model(page, "people_animals")
+    expect(page.locator(".viewer .legend")).to_contain_text("background")
+    choose(page, "stride", "8", "8$")
     expect(page.locator(".viewer figcaption").nth(1)).to_contain_text("8 x 8 pixels")
-    page.wait_for_url("**stride=FCN-8s**")
+    page.wait_for_url("**stride=8**")
     opened(page, "/?" + page.url.split("?", 1)[1])
-    expect(page.locator(".viewer .legend")).to_contain_text("person")
+    expect(page.locator(".viewer .legend")).to_contain_text("background")
     expect(page.locator(".viewer figcaption").nth(1)).to_contain_text("8 x 8 pixels")
 
 
 @pytest.mark.parametrize(
     "key, title, ready",
-    [("view", "Difference", "difference"), ("view", "Compare", "compare"), ("stride", "FCN-8s", "8$")],
+    [("view", "Difference", "difference"), ("view", "Compare", "compare"), ("stride", "8", "8$")],
 )
 def test_nothing_jumps_when_another_picture_or_network_is_chosen(page: Page, key: str, title: str, ready: str) -> None:
     opened(page)

@@ -15,11 +15,13 @@ import segno
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from fcn.model.segmenter import Segmenter
 from fcn.photos.images import decode, labels_to_own_size
 from fcn.pictures.export import FILES
 from fcn.ui.classroom.share import HIDEABLE
 from tests.support.browsing import (
     SCORES,
+    canvas,
     captions,
     choose,
     fine,
@@ -28,6 +30,7 @@ from tests.support.browsing import (
     more,
     opened,
     option,
+    part,
     pictures,
     quiet,
     settled,
@@ -52,8 +55,8 @@ def state(page: Page) -> tuple[str | None, list[str], list[str]]:
 
 
 def sample(page: Page, model: str, name: str) -> None:
-    """Choose a sample of the model that is shown."""
-    page.locator(f".st-key-choose-{name}").get_by_role("button").click()
+    """Choose a sample, which brings its model."""
+    page.locator(f'[data-sample="{name}"]').click()
     settled(page, sha(model, name))
     expect(page).to_have_url(re.compile(f"sample={name}"))
 
@@ -68,35 +71,34 @@ def go(page: Page, title: str, path: str) -> None:
 # Links
 
 
-def left_score(page: Page) -> None:
-    with more(page) as controls:
-        choose(page, "cells", "Score of one class", "score")
-        controls.get_by_role("combobox", name="Class").fill("horse")
-        page.keyboard.press("Enter")
-        expect(viewer(page).locator("figcaption").nth(SCORES)).to_contain_text("score of horse")
-        controls.get_by_role("slider", name="Opacity").press("End")
-        expect(page).to_have_url(re.compile("opacity=100"))
+def middle_score(page: Page) -> None:
+    choose(page, "cells", "Score", "score")
+    page.get_by_label("Class", exact=True).select_option("horse")
+    expect(page).to_have_url(re.compile("class=horse"))
 
 
-def left_channel(page: Page) -> None:
+def middle_channel(page: Page) -> None:
+    choose(page, "cells", "Features", "features")
+    canvas(page, SCORES).click(position={"x": 20, "y": 20})
+    page.get_by_label("Feature map, strongest first").select_option("2")
+    expect(page).to_have_url(re.compile("channel=2"))
     with more(page) as controls:
-        choose(page, "cells", "One feature map", "channel")
-        controls.get_by_role("slider", name="Feature map, strongest first").press("ArrowRight")
-        expect(viewer(page).locator("figcaption").nth(SCORES)).to_contain_text("feature map 2")
-        controls.get_by_role("slider", name="Longest side").press("ArrowLeft")
+        controls.get_by_label("Longest side").last.select_option("320")
         settled(page, " 320")
 
 
-@pytest.mark.parametrize("view, left", [("Segmentation", left_score), ("Difference", left_channel)])
-def test_link_opens_all_that_was_chosen(browser: Browser, server: str, view: str, left: Callable[[Page], None]) -> None:
+@pytest.mark.parametrize("view, middle", [("Segmentation", middle_score), ("Difference", middle_channel)])
+def test_link_opens_all_that_was_chosen(
+    browser: Browser, server: str, view: str, middle: Callable[[Page], None]
+) -> None:
     with visiting(browser, server) as page:
-        opened(page)
-        choose(page, "model", "People & animals", PEOPLE)
+        opened(page, "/")
         sample(page, PEOPLE, PEOPLE_SAMPLE)
-        choose(page, "stride", "FCN-16s", "16$")
-        choose(page, "upsampling", "Bilinear", "bilinear")
+        choose(page, "stride", "16", "16$")
+        choose(page, "upsampling", "Cells", "nearest")
         choose(page, "view", view)
-        left(page)
+        middle(page)
+        quiet(page)
         chosen, address = state(page), page.url
     with visiting(browser, server) as page:
         opened(page, address)
@@ -105,7 +107,6 @@ def test_link_opens_all_that_was_chosen(browser: Browser, server: str, view: str
 
 def test_other_pages_keep_model_sample_and_flags(page: Page) -> None:
     opened(page, "/?hide=facts,truth")
-    choose(page, "model", "People & animals", PEOPLE)
     sample(page, PEOPLE, PEOPLE_SAMPLE)
     choose(page, "upsampling", "Bilinear", "bilinear")
     before = state(page)
@@ -115,25 +116,41 @@ def test_other_pages_keep_model_sample_and_flags(page: Page) -> None:
     go(page, "Try it", "")
     settled(page, sha(PEOPLE, PEOPLE_SAMPLE))
     assert state(page) == before
-    expect(page.locator(".st-key-facts")).to_be_hidden()
-    for part in ("model=People", f"sample={PEOPLE_SAMPLE}", "upsampling=Bilinear", "hide=facts"):
-        expect(page).to_have_url(re.compile(part))
+    expect(part(page, "facts")).to_be_hidden()
+    for text in (f"sample={PEOPLE_SAMPLE}", "upsampling=bilinear", "hide=facts"):
+        expect(page).to_have_url(re.compile(text))
 
 
-def test_back_shows_the_sample_before(page: Page) -> None:
-    opened(page)
-    for name in ("scene-26", "scene-17", "scene-3"):
-        sample(page, "street", name)
-    for name in ("scene-17", "scene-26"):
+def test_one_step_back_takes_one_choice_back(page: Page) -> None:
+    opened(page, "/")
+    entries = page.evaluate("history.length")
+    states = [viewer(page).get_attribute("data-ready") or ""]
+    for act in (
+        lambda: sample(page, "street", "scene-26"),
+        lambda: choose(page, "upsampling", "Cells", "nearest"),
+        lambda: choose(page, "view", "Compare", "compare"),
+        lambda: choose(page, "stride", "8", "8$"),
+    ):
+        act()
+        quiet(page)
+        states.append(viewer(page).get_attribute("data-ready") or "")
+    assert len(set(states)) == 5 and page.evaluate("history.length") == entries + 4
+    for before in states[-2::-1]:
         page.go_back()
-        settled(page, sha("street", name))
-        expect(page).to_have_url(re.compile(f"sample={name}"))
+        expect(viewer(page)).to_have_attribute("data-ready", before)
     page.go_forward()
-    settled(page, sha("street", "scene-17"))
-    choose(page, "upsampling", "Bilinear", "bilinear")
-    sample(page, "street", "scene-30")
-    settled(page, "bilinear")
+    expect(viewer(page)).to_have_attribute("data-ready", states[1])
     assert fine(page)
+
+
+def test_going_to_a_page_and_back_is_one_step_each(page: Page) -> None:
+    opened(page, "/?sample=cow&upsampling=nearest")
+    entries = page.evaluate("history.length")
+    go(page, "How good is it?", "quality")
+    assert page.evaluate("history.length") == entries + 1
+    page.go_back()
+    settled(page, sha(PEOPLE, "cow"))
+    expect(page).to_have_url(re.compile("upsampling=nearest"))
 
 
 def test_own_photo_is_no_part_of_the_link(browser: Browser, server: str) -> None:
@@ -141,7 +158,7 @@ def test_own_photo_is_no_part_of_the_link(browser: Browser, server: str) -> None
     with visiting(browser, server) as page:
         opened(page)
         sample(page, "street", "scene-17")
-        choose(page, "stride", "FCN-8s", "8$")
+        choose(page, "stride", "8", "8$")
         upload(page, "secret-name.jpg", data)
         settled(page, hashlib.sha256(data).hexdigest())
         with panel(page) as shown:
@@ -149,11 +166,11 @@ def test_own_photo_is_no_part_of_the_link(browser: Browser, server: str) -> None
             address = link(shown)
         for text in (address, page.url):
             assert "secret" not in text and "sample" not in text and hashlib.sha256(data).hexdigest()[:8] not in text
-            assert "stride=FCN-8s" in text
+            assert "stride=8" in text
     with visiting(browser, server) as page:
         opened(page, address)
         assert viewer(page).get_attribute("data-ready", timeout=0) == (
-            f"street {sha('street', 'scene-24')} 480transposedoverlayclass8"
+            f"people_animals {sha(PEOPLE, 'orange-kitten')} 480transposedoverlayclass8"
         )
 
 
@@ -207,26 +224,25 @@ def check_code(shown: Locator, address: str) -> None:
 
 
 def test_share_panel_shows_link_and_code_and_flags_change_both(page: Page) -> None:
-    opened(page, "/?upsampling=Bilinear&sample=scene-17")
+    opened(page, "/?upsampling=bilinear&sample=scene-17")
     with panel(page) as shown:
         plain = link(shown)
         assert plain == page.url
         check_code(shown, plain)
-        shown.get_by_label("Hide").fill("Upload")
-        page.keyboard.press("Enter")
-        expect(shown.locator("code")).to_contain_text("hide=upload")
-        page.keyboard.press("Escape")
-        for label, flag in (("Lock the model", "lock=model"), ("Presenter mode", "present=1")):
-            shown.get_by_text(label).click()
+        for label, text, flag in (("Hide", "Your photo", "hide=upload"), ("Lock", "Model", "lock=model")):
+            shown.get_by_label(label, exact=True).fill(text)
+            page.keyboard.press("Enter")
             expect(shown.locator("code")).to_contain_text(flag)
+            page.keyboard.press("Escape")
+        shown.get_by_text("Presenter mode").click()
+        expect(shown.locator("code")).to_contain_text("present=1")
         quiet(page)
         flagged = link(shown)
         assert flagged == f"{plain}&hide=upload&lock=model&present=1"
         check_code(shown, flagged)
     opened(page, flagged)
-    expect(page.locator(".st-key-upload")).to_be_hidden()
-    expect(page.get_by_test_id("stHeader")).to_be_hidden()
-    expect(option(page, "model", "People & animals")).to_be_disabled()
+    expect(page.locator(".give")).to_be_hidden()
+    expect(part(page, "model").locator("select")).to_be_disabled()
     assert "bilinear" in (viewer(page).get_attribute("data-ready") or "")
 
 
@@ -236,41 +252,48 @@ def test_share_panel_shows_link_and_code_and_flags_change_both(page: Page) -> No
 @pytest.mark.parametrize("half", [0, 1])
 def test_hidden_controls_are_neither_seen_nor_focused(page: Page, half: int) -> None:
     hidden, kept = list(HIDEABLE)[half::2], list(HIDEABLE)[1 - half :: 2]
-    opened(page, f"/?hide={','.join(hidden)}")
+    opened(page, f"/?sample=scene-24&hide={','.join(hidden)}")
     focused = {key for stop in tab_stops(page) for key in stop.keys}
     for key in hidden:
-        expect(page.locator(f".st-key-{key}")).to_have_count(1)
-        expect(page.locator(f".st-key-{key}")).to_be_hidden()
-        assert key not in focused
+        expect(seen_part(page, key)).to_be_hidden()
+        assert key not in focused - {"upload"}
     for key in kept:
-        expect(page.locator(f".st-key-{key}")).to_be_visible()
-    assert {key for key in kept if key != "truth"} - {"facts"} <= focused
+        expect(seen_part(page, key)).to_be_visible()
+    assert set(kept) - {"truth", "facts", "upload"} <= focused
 
 
-def test_locked_model_cannot_be_changed(page: Page) -> None:
-    opened(page, "/?lock=model")
-    other = option(page, "model", "People & animals")
-    expect(other).to_be_disabled()
-    other.click(force=True)
-    other.press("Enter")
+def seen_part(page: Page, key: str) -> Locator:
+    """As `part`, without the file input that is never seen."""
+    return page.locator(".give") if key == "upload" else part(page, key)
+
+
+def test_locked_controls_cannot_be_changed(page: Page) -> None:
+    opened(page, "/?lock=model,stride&sample=scene-24")
+    expect(part(page, "model").locator("select")).to_be_disabled()
+    expect(option(page, "stride", "8")).to_be_disabled()
+    option(page, "stride", "8").locator("..").click()
     page.wait_for_timeout(500)
-    settled(page, "street")
-    expect(option(page, "model", "Street scenes")).to_be_checked()
-    expect(option(page, "stride", "FCN-8s")).to_be_enabled()
+    settled(page, "^street .*32$")
+    expect(option(page, "upsampling", "Bilinear")).to_be_enabled()
+    sample(page, "people_animals", "cow")
+    expect(viewer(page)).to_have_attribute("data-ready", re.compile("^street "))
 
 
-def test_presenter_mode_has_large_type_no_header_and_a_way_out(page: Page) -> None:
-    opened(page)
+def test_presenter_mode_has_large_type_slim_ways_and_ways_out(page: Page) -> None:
+    opened(page, "/?sample=cow")
     size = "one => parseFloat(getComputedStyle(one).fontSize)"
     small = page.locator(".viewer figcaption b").first.evaluate(size)
-    opened(page, "/?present=1")
+    opened(page, "/?sample=cow&present=1")
     large = page.locator(".viewer figcaption b").first.evaluate(size)
     assert large >= 1.25 * small
-    for place in ('[data-testid="stHeader"]', ".st-key-samples", ".st-key-inputs", ".st-key-actions"):
+    for place in (".st-key-share", ".st-key-actions", ".give"):
         expect(page.locator(place)).to_be_hidden()
+    expect(page.get_by_role("link", name="Step by step")).to_be_visible()
+    page.locator("body").press("ArrowRight")
+    settled(page, sha(PEOPLE, "mariachi"))
     choose(page, "upsampling", "Bilinear", "bilinear")
-    page.get_by_role("button", name="Leave presenter mode").click()
-    expect(page.get_by_test_id("stHeader")).to_be_visible()
+    page.locator("body").press("Escape")
+    expect(page.locator(".st-key-share")).to_be_visible()
     expect(page).not_to_have_url(re.compile("present"))
     settled(page, "bilinear")
     assert page.locator(".viewer figcaption b").first.evaluate(size) == small
@@ -286,11 +309,11 @@ HOSTILE = (
 
 @pytest.mark.parametrize("query", HOSTILE, ids=["rule", "markup", "long", "selector"])
 def test_hostile_flags_change_nothing(page: Page, query: str) -> None:
-    opened(page, f"/?{query}")
+    opened(page, f"/?sample=scene-24&{query}")
     assert fine(page) and page.title() != "broken"
-    for key in HIDEABLE:
-        expect(page.locator(f".st-key-{key}")).to_be_visible()
-    expect(option(page, "model", "People & animals")).to_be_enabled()
+    for key in set(HIDEABLE) - ({"upload", "camera", "actions", "share"} if "present=1" in query else set()):
+        expect(seen_part(page, key)).to_be_visible()
+    expect(part(page, "model").locator("select")).to_be_enabled()
     with panel(page) as shown:
         assert "hide" not in link(shown) and "lock" not in link(shown)
 
@@ -316,7 +339,7 @@ def downloads(page: Page) -> Iterator[Callable[[str], bytes]]:
 
 
 def test_zip_holds_what_is_shown(page: Page) -> None:
-    opened(page, "/?stride=FCN-16s&upsampling=Bilinear&opacity=30")
+    opened(page, "/?sample=scene-24&stride=16&upsampling=bilinear&opacity=30")
     with downloads(page) as fetch, zipfile.ZipFile(io.BytesIO(fetch("All files (ZIP)"))) as archive:
         assert archive.testzip() is None and archive.namelist() == list(FILES)
         files = {name: archive.read(name) for name in FILES}
@@ -329,7 +352,7 @@ def test_zip_holds_what_is_shown(page: Page) -> None:
     overlay = 0.7 * photo + 0.3 * known().palette[labels]
     assert np.abs(np.asarray(drawn["overlay.png"]) - overlay).max() <= 1
     assert np.asarray(drawn["coarse.png"]).shape == labels.shape
-    differ = known().labels(16, "transposed") != labels
+    differ = known().labels(16, "nearest") != labels  # what bilinear is compared with
     orange = (np.asarray(drawn["difference.png"].convert("RGB")) == (213, 94, 0)).all(-1)
     assert np.array_equal(orange, differ)
     rows = list(csv.DictReader(io.StringIO(files["shares.csv"].decode())))
@@ -349,6 +372,6 @@ def test_files_of_an_own_photo_have_its_own_size(page: Page) -> None:
     settled(page, hashlib.sha256(data).hexdigest())
     with downloads(page) as fetch:
         found = np.asarray(Image.open(io.BytesIO(fetch("labels.png"))))
-    segmenter = known().segmenter
+    segmenter = Segmenter.load((viewer(page).get_attribute("data-ready") or "").split()[0])
     expected = segmenter.upsample(segmenter.score(decode(data).pixels)).labels
     assert np.array_equal(found, labels_to_own_size(expected, (503, 701)))

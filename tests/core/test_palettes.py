@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from fcn.model import zoo
+from fcn.pictures.render import dimming
 from fcn.training.recipes import RECIPES
+from fcn.ui.choices import OPACITY
 
 #: Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB.
 SIMULATIONS = {
@@ -31,6 +33,30 @@ def closest(palette: np.ndarray, vision: str) -> float:
     seen = lab(np.clip(linear @ np.asarray(SIMULATIONS[vision]).T, 0, 1))
     distances = np.linalg.norm(seen[:, np.newaxis] - seen, axis=-1)
     return float(distances[np.triu_indices(len(palette), 1)].min())
+
+
+def blended(palette: np.ndarray, background: int | None, ground: float, opacity: float) -> np.ndarray:
+    """The colours as they are seen over a photo of one grey, (C, 3)."""
+    seen = (1 - opacity) * ground + opacity * palette
+    if background is not None:
+        seen[background] = ground * (1 - dimming(opacity))
+    return seen
+
+
+@pytest.mark.parametrize("ground", [40, 128, 215])
+@pytest.mark.parametrize("vision", SIMULATIONS)
+@pytest.mark.parametrize("name", RECIPES)
+def test_classes_are_told_apart_over_a_photo(name: str, vision: str, ground: float) -> None:
+    recipe = RECIPES[name]
+    background = recipe.classes.index("background") if "background" in recipe.classes else None
+    assert closest(blended(np.array(recipe.palette, float), background, ground, OPACITY / 100), vision) > 10
+
+
+def test_colours_that_were_twins_under_some_eyes_would_be_found_out() -> None:
+    old = [(50, 41, 42), (183, 156, 0), (44, 211, 255), (0, 135, 69), (248, 255, 29), (0, 33, 204), (190, 69, 146)]
+    seen = [closest(blended(np.array(old, float), 0, ground, OPACITY / 100), vision)
+            for vision in SIMULATIONS for ground in (40, 128, 215)]  # fmt: skip
+    assert min(seen) < 10
 
 
 @pytest.mark.parametrize("vision", SIMULATIONS)

@@ -72,7 +72,7 @@ def test_a_card_that_is_written_reads_the_same(card: zoo.Card, tmp_path: Path) -
         (lambda card: card["validation"].pop("images"), "validation.images is missing"),
         (lambda card: results(card)[0].update(miou="50"), r"results\[0\].miou is '50', should be a number"),
         (lambda card: results(card)[0].update(iou=[1]), r"results\[0\].iou is \[1\], should be an object"),
-        (lambda card: card["validation"].update(suits={"confidence": 1}), "suits.background is missing"),
+        (lambda card: card["validation"].update(suits={"bias": "much"}), "suits.bias is 'much', should be a number"),
         (lambda card: card.update(recipe={"phases": [{"crop": [1, None]}]}), r"crop\[1\] is None, should be a whole"),
     ],
 )

@@ -1,7 +1,6 @@
 """Figures on their way: from evaluation to the card, from the card to the pages."""
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from streamlit.testing.v1 import AppTest
 from fcn.model import zoo
 from fcn.photos.images import IGNORE_LABEL
 from fcn.quality.evaluation import FACTORS, shrunk_and_enlarged_bilinear, shrunk_and_enlarged_nearest, upper_bound
-from fcn.training import command
 from tests.support.pages import quality_page, words
 
 
@@ -38,20 +36,6 @@ def test_upper_bound_falls_with_the_factor_and_ignores_what_is_to_be_ignored() -
     assert rows[0]["bilinear"] > rows[-1]["bilinear"]
     whole = upper_bound([np.full((64, 64), IGNORE_LABEL, np.uint8)], 2)
     assert whole[0] == {"factor": 2, "nearest": None, "bilinear": None}
-
-
-def test_limits_of_what_suits_leave_six_photos_in_a_hundred_outside() -> None:
-    class Fake:
-        card = type("Card", (), {"classes": ("background", "cat")})
-
-        def score(self, pixels: np.ndarray) -> Any:
-            value = float(pixels.mean())
-            cells = np.zeros((10, 10), np.uint8)
-            cells[: round(10 * value)] = 1  # the rest is background
-            return type("Scores", (), {"confidence": lambda _, s: value, "coarse_labels": lambda _, s: cells})()
-
-    photos = [(np.full((2, 2), share), None) for share in np.linspace(0, 1, 101)]
-    assert command.suiting(Fake(), photos) == {"confidence": 0.06, "background": 0.9}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", zoo.names())

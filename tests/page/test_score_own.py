@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from fcn.model import zoo
 from fcn.model.segmenter import Segmenter
+from fcn.model.upsampling import UPSAMPLINGS
 from fcn.photos.images import IGNORE_LABEL, labels_to_own_size
 from fcn.quality.metrics import Scorer
 from fcn.scenes.scene import render_scene
@@ -17,7 +18,9 @@ from fcn.ui import parts
 from fcn.ui.photo import score_own
 from tests.page.test_page import APP
 
-SCORE = re.compile(r"mIoU \*\*([\d.]+)%\*\*, boundary F1 \*\*([\d.]+)%\*\*, right pixels ([\d.]+)%")
+SCORE = re.compile(
+    r"overlap \(mIoU\) \*\*([\d.]+)%\*\*, edges \(boundary F1\) \*\*([\d.]+)%\*\*, pixel accuracy ([\d.]+)%"
+)
 
 
 def png(array: np.ndarray) -> bytes:
@@ -35,6 +38,8 @@ def scores_shown(app: AppTest) -> list[list[float]]:
 def app() -> AppTest:
     opened = AppTest.from_file(str(APP), default_timeout=120)
     opened.query_params["model"] = zoo.read_card("street").title
+    opened.query_params["lock"] = "model"  # or a photo would choose its own
+    opened.query_params["sample"] = "scene-24"
     return opened.run()
 
 
@@ -46,8 +51,8 @@ def bring(app: AppTest, photo: np.ndarray, mask: bytes) -> AppTest:
     return app
 
 
-def test_a_scene_is_scored_by_both_upsamplings_without_being_asked(app: AppTest) -> None:
-    assert len(scores_shown(app)) == 2
+def test_a_scene_is_scored_by_every_upsampling_without_being_asked(app: AppTest) -> None:
+    assert len(scores_shown(app)) == 3
 
 
 def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
@@ -57,7 +62,7 @@ def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
     shown = scores_shown(bring(app, scene.photo, png(mask)))
     segmenter = Segmenter.load("street")
     scores = segmenter.score(scene.photo)
-    for way, figures in zip(("bilinear", "transposed"), shown, strict=True):
+    for way, figures in zip(UPSAMPLINGS, shown, strict=True):
         scorer = Scorer(len(segmenter.card.classes))
         scorer.add(mask, labels_to_own_size(segmenter.upsample(scores, 32, way).labels, (180, 240)))
         expected = [100 * value for value in (scorer.miou, scorer.boundary_f1, scorer.pixel_accuracy)]
@@ -67,7 +72,17 @@ def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
 def test_a_mask_in_the_colours_of_the_legend_is_understood(app: AppTest) -> None:
     scene = render_scene(8, 240, 180)
     colours = np.asarray(zoo.read_card("street").palette, np.uint8)[scene.labels]
-    assert len(scores_shown(bring(app, scene.photo, png(colours)))) == 2
+    assert len(scores_shown(bring(app, scene.photo, png(colours)))) == 3
+
+
+def test_edges_that_the_mask_leaves_out_are_not_scored(app: AppTest) -> None:
+    scene = render_scene(8, 240, 180)
+    mask = scene.labels.copy()
+    for rows, columns in ((1, 0), (0, 1)):
+        differs = scene.labels[rows:, columns:] != scene.labels[: 180 - rows, : 240 - columns]
+        mask[rows:, columns:][differs] = mask[: 180 - rows, : 240 - columns][differs] = IGNORE_LABEL
+    words = [element.value for element in bring(app, scene.photo, png(mask)).markdown]
+    assert sum("not measurable: the mask leaves the edges out" in text for text in words) == 3
 
 
 @pytest.mark.parametrize(

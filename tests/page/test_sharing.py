@@ -1,6 +1,8 @@
 """Links and flags: what is shared opens the same view, and a link can break nothing."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import segno
@@ -8,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from fcn.model import zoo
+from fcn.ui import layout
 from fcn.ui.classroom import share
 from fcn.ui.classroom.flags import Flags
 
@@ -24,17 +27,24 @@ def opened(**parameters: str) -> AppTest:
 
 
 def styles(app: AppTest) -> str:
-    return "".join(element.proto.body for element in app.get("html"))
+    return "".join(element.proto.body for element in app.get("html")).replace(layout.STYLE, "")
+
+
+def state(app: AppTest) -> dict[str, Any]:
+    """What the first screen is told."""
+    parts = [json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.json]
+    return next(part["content"] for part in parts if part["kind"] == "state")
 
 
 def test_a_plain_link_hides_nothing() -> None:
-    assert styles(opened()) == ""
+    app = opened()
+    assert styles(app) == "<style></style>" and state(app)["hide"] == state(app)["lock"] == []
 
 
 def test_hidden_controls_are_hidden_and_still_work() -> None:
-    app = opened(hide="upload,stride", stride="FCN-8s")
-    assert ".st-key-upload { display: none" in styles(app) and ".st-key-stride { display: none" in styles(app)
-    assert app.button_group(key="stride").value == 8  # the link rules, seen or not
+    app = opened(hide="actions,stride", stride="FCN-8s")
+    assert ".st-key-actions { display: none" in styles(app) and state(app)["hide"] == ["actions", "stride"]
+    assert state(app)["choices"]["stride"] == 8  # the link rules, seen or not
 
 
 @pytest.mark.parametrize(
@@ -42,7 +52,7 @@ def test_hidden_controls_are_hidden_and_still_work() -> None:
 )
 def test_hostile_flags_change_nothing(value: str) -> None:
     app = opened(hide=value, lock=value, present=value)
-    rules = styles(app)
+    rules = styles(app) + str(state(app)["hide"]) + str(state(app)["lock"])
     assert "body" not in rules and "script" not in rules and len(rules) < 200
     app.button(key="share").click().run()
     assert not app.exception
@@ -50,9 +60,26 @@ def test_hostile_flags_change_nothing(value: str) -> None:
 
 def test_a_locked_model_cannot_be_changed() -> None:
     app = opened(lock="model", model="People & animals")
-    assert app.button_group(key="model").disabled
-    assert app.button_group(key="model").value == "people_animals"
-    assert not app.button_group(key="stride").disabled
+    assert state(app)["lock"] == ["model"] and state(app)["model"] == "people_animals"
+    app.query_params["sample"] = "scene-17"
+    app.run()
+    assert state(app)["shown"] == "scene-17" and state(app)["model"] == "people_animals"
+
+
+def test_what_is_locked_is_not_taken_from_the_browser() -> None:
+    app = opened(lock="stride,model", model="People & animals")
+
+    def receive() -> None:
+        from fcn.ui.pages import try_it
+
+        try_it.take({"stride": 8, "model": "street", "upsampling": "nearest", "turn": 3})
+
+    script = AppTest.from_function(receive)
+    script.query_params.update(app.query_params)
+    script.run()
+    assert not script.exception
+    found = script.session_state["choices"]
+    assert (found.stride, found.model, found.upsampling) == (32, "people_animals", "nearest")
 
 
 def test_presenter_mode_can_be_left() -> None:

@@ -23,11 +23,14 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, Playwright,
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
 from fcn.pictures import render
+from fcn.ui.choices import OPACITY
 from fcn.ui.photo.samples import samples
 
 PATIENCE = 300  # seconds, for a busy machine
 PHOTO, SCORES, SEGMENTATION = 0, 1, 2  # the three pictures
-WIDE = 1632, 1000  # window in which a picture of 480 x 360 pixels is drawn pixel by pixel
+WIDE = 1520, 1000  # window in which a picture of 480 x 360 pixels is drawn pixel by pixel
+#: The sample that the tests look at, without names on its regions, which would hide pixels.
+STREET = "/?sample=scene-24&names=0"
 NAMES = ("chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -79,7 +82,7 @@ def visiting(browser: Browser, server: str, width: int = 1280, height: int = 900
     context.close()
 
 
-def opened(page: Page, address: str = "/") -> Page:
+def opened(page: Page, address: str = STREET) -> Page:
     """Open the first page and wait until the pictures are drawn and the server has nothing more to say."""
     page.goto(address)
     settled(page)
@@ -112,15 +115,21 @@ def fine(page: Page) -> bool:
 
 
 def option(page: Page, key: str, title: str) -> Locator:
-    """A choice of a segmented control."""
-    return page.locator(f".st-key-{key}").get_by_role("radio", name=title, exact=True)
+    """A choice of a switch, of Streamlit's or of the first screen."""
+    return page.locator(f".st-key-{key}, [data-part='{key}']").get_by_role("radio", name=title, exact=True)
+
+
+def part(page: Page, name: str) -> Locator:
+    """What a teacher may hide under this name: a part of the first screen or of the page."""
+    return page.locator(f".st-key-{name}, [data-part='{name}']")
 
 
 def choose(page: Page, key: str, title: str, ready: str = ".") -> None:
     """Choose in a segmented control and wait for pictures that `ready` tells of."""
     wanted = option(page, key, title)
     if not wanted.is_checked():
-        wanted.click()
+        hidden = wanted.evaluate("one => one.tagName") == "INPUT"  # its label is what is seen
+        (wanted.locator("..") if hidden else wanted).click()
     expect(wanted).to_be_checked()
     settled(page, ready)
 
@@ -133,11 +142,17 @@ def switch(page: Page, title: str, name: str) -> None:
 @contextmanager
 def more(page: Page) -> Iterator[Locator]:
     """The controls of "More", open for as long as the context lasts."""
-    page.locator(".st-key-more").get_by_role("button").click()
-    yield page.get_by_test_id("stPopoverBody")
-    page.keyboard.press("Escape")
-    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    place = part(page, "more")
+    place.locator("summary").click()
+    yield place
+    place.locator("summary").click()
     quiet(page)
+
+
+def use_model(page: Page, name: str) -> None:
+    """Choose a model on the first screen, by name, and wait for its pictures."""
+    part(page, "model").locator("select").select_option(name)
+    settled(page, f"^{name} ")
 
 
 def upload(page: Page, name: str, data: bytes) -> None:
@@ -183,7 +198,8 @@ FOCUSED = """() => {
     let one = document.activeElement, keys = [], host;
     while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
     for (let part = one; part; part = part.parentElement ?? part.getRootNode().host)
-        keys.push(...[...part.classList].filter(name => name.startsWith("st-key-")).map(name => name.slice(7)));
+        keys.push(...(part.dataset?.part ? [part.dataset.part] : []),
+            ...[...part.classList].filter(name => name.startsWith("st-key-")).map(name => name.slice(7)));
     const seen = window.seen;
     if (!seen.includes(one)) seen.push(one);
     const name = one.getAttribute("aria-label") || one.labels?.[0]?.innerText || one.innerText || "";
@@ -308,7 +324,20 @@ class Known:
         """(h, w) uint8."""
         return self.segmentation(stride, way).labels
 
-    def overlay(self, stride: int = 32, way: str = "transposed", opacity: float = 0.65) -> np.ndarray:
+    def inner(self, stride: int = 32, way: str = "transposed", margin: int = 3) -> np.ndarray:
+        """(h, w) bool: pixels that no outline of a region reaches."""
+        labels = self.labels(stride, way)
+        edge = np.zeros(labels.shape, bool)
+        for axis in (0, 1):
+            differs = np.diff(labels.astype(int), axis=axis) != 0
+            for shift in range(-margin, margin + 1):
+                moved = np.pad(differs, [(0, 1) if side == axis else (0, 0) for side in (0, 1)])
+                edge |= np.roll(moved, shift, axis)
+        for axis in (0, 1):  # round corners
+            edge |= np.roll(edge, margin, axis) | np.roll(edge, -margin, axis)
+        return ~edge
+
+    def overlay(self, stride: int = 32, way: str = "transposed", opacity: float = OPACITY / 100) -> np.ndarray:
         """(h, w, 3): the colours of the labels over the photo."""
         return (1 - opacity) * self.pixels + opacity * self.palette[self.labels(stride, way)]
 

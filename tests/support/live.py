@@ -3,7 +3,7 @@
 with serving(log) as server:
     async with Visitor(server.url, "model=street") as visitor:
         await visitor.run()
-        await visitor.choose("Upsampling", "Bilinear")
+        await visitor.pick(upsampling="bilinear")
         await visitor.upload("own.jpg", data, "image/jpeg")
         print(visitor.payload["captions"], visitor.texts("alert"), visitor.received)
 """
@@ -181,9 +181,26 @@ class Visitor:
 
     @property
     def payload(self) -> Any:
-        """What the page sent to its component, the linked pictures."""
-        component = self.find("bidi_component")
-        return json.loads(component.json or component.mixed.json)
+        """What the page told its first screen last."""
+        return self.carried["state"]
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """What the page sent to the browser for its first screen, by kind."""
+        found = [json.loads(one.json) for one in self._components() if one.json]
+        return {part["kind"]: part["content"] for part in found}
+
+    def _components(self) -> list[Any]:
+        shown = [one.bidi_component for one in self.elements.values() if one.WhichOneof("type") == "bidi_component"]
+        return list(shown)
+
+    async def pick(self, **choices: Any) -> None:
+        """Choose on the first screen, by the names of `fcn.ui.choices.Choices`, and wait until the page is drawn."""
+        screen = next(one for one in self._components() if one.component_name == "fcn_viewer")
+        known = self.payload
+        value = {"choices": {**known["choices"], **choices, "turn": known["turn"] + 1}}
+        self._values[screen.id] = WidgetState(id=screen.id, json_value=json.dumps(value))
+        await self._rerun()
 
     def texts(self, kind: str) -> list[str]:
         """The texts of all elements of a kind: "markdown" (captions too), "alert" or "exception"."""
@@ -233,7 +250,7 @@ class Visitor:
         _, shown, fragment = self._find(["button"], label)
         await self._rerun(WidgetState(id=shown.id, trigger_value=True), fragment=fragment)
 
-    async def upload(self, name: str, data: bytes, mime: str = "image/jpeg", label: str = "Upload a photo") -> None:
+    async def upload(self, name: str, data: bytes, mime: str = "image/jpeg", label: str = "Your photo") -> None:
         """Give an uploader a file in place of the one before, and wait until the page is drawn."""
         _, shown, fragment = self._find(("file_uploader", "camera_input"), label)
         urls = await self.file_urls(name)

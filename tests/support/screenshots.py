@@ -1,4 +1,4 @@
-"""Pictures of every page, for looking at them: two widths, light and dark.
+"""Pictures of every page, for looking at them: three widths, light and dark.
 
     python -m tests.support.screenshots DIR
 
@@ -31,7 +31,7 @@ PAGES = {
     "share": ("/", ".viewer[data-ready]"),
     "presenter": ("/?present=1", ".viewer[data-ready]"),
 }
-WIDTHS = {1440: 900, 390: 844}  # of the window -> its height
+WIDTHS = {1440: 900, 1366: 768, 390: 844}  # of the window -> its height
 THEMES = ("light", "dark")
 SETTLING = 1500  # milliseconds for figures that grow into their places
 
@@ -82,7 +82,7 @@ def shown(page: Page, name: str, width: int) -> None:
 def readme_picture(browser: Browser, server: str, file: Path) -> None:
     """The first screen, light, in 256 colours."""
     with visiting(browser, server, 1440, 900, color_scheme="light") as page:
-        opened(page)
+        opened(page, "/?sample=cow")
         page.screenshot(path=file)
     Image.open(file).convert("RGB").quantize(256, kmeans=3).save(file, optimize=True)
 

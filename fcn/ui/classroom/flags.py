@@ -12,13 +12,26 @@ from dataclasses import dataclass
 import streamlit as st
 
 from fcn import internals
+from fcn.ui.keys import Session
 
 NAME = re.compile(r"[a-z0-9_-]{1,40}")  # of a control; anything else in a link is ignored
 PRESENTER = f"""
 :root {{ font-size: 21px !important; }}
-{internals.HEADER}, .st-key-samples, .st-key-inputs, .st-key-actions {{ display: none !important; }}
-{internals.MAIN_BLOCK} {{ padding: 1rem 1.5rem; }}
+.st-key-brand, .st-key-actions, .st-key-share {{ display: none !important; }}
+.st-key-header {{ min-height: 1.6rem; opacity: .85; }}
+.st-key-pages a {{ padding: 0 .5rem; }}
+{internals.MAIN_BLOCK} {{ padding: .2rem 1.2rem; }}
 """
+#: Esc leaves: the button is pressed for the visitor.
+_keys = st.components.v2.component(
+    "fcn_presenter",
+    js="""export default function () {
+        const leave = (event) => event.key === "Escape" && !event.defaultPrevented &&
+            document.querySelector(".st-key-leave button")?.click();
+        document.addEventListener("keydown", leave);
+        return () => document.removeEventListener("keydown", leave);
+    }""",
+)
 
 
 @dataclass(frozen=True)
@@ -42,13 +55,11 @@ class Flags:
 
 
 def current() -> Flags:
-    """The flags of this visit. They hold on every page, though Streamlit drops them from the link between pages."""
-    if PARAMETERS & st.query_params.keys():
-        st.session_state.flags = Flags(_names("hide"), _names("lock"), st.query_params.get("present") == "1")
-    found: Flags = st.session_state.get("flags", Flags())
-    for name, value in found.parameters().items():
-        if st.query_params.get(name) != value:
-            st.query_params[name] = value
+    """The flags of this visit; the links of the pages carry them on."""
+    if PARAMETERS & st.query_params.keys() or Session.FLAGS not in st.session_state:
+        present = st.query_params.get("present") == "1"
+        st.session_state[Session.FLAGS] = Flags(_names("hide"), _names("lock"), present)
+    found: Flags = st.session_state[Session.FLAGS]
     return found
 
 
@@ -65,14 +76,17 @@ def apply() -> None:
 
 
 def leave() -> None:
-    """Draw the way out of the presenter mode."""
+    """Draw the way out of the presenter mode, which Esc takes too."""
     if current().present:
-        st.button("Leave presenter mode", on_click=_leave, type="tertiary", key="leave")
+        st.button(
+            "Leave", on_click=_leave, type="tertiary", key="leave", icon=":material/close:", help="Leave presenter mode"
+        )
+        _keys(key="presenter", height=1)
 
 
 def _leave() -> None:
     found = current()
-    st.session_state.flags = Flags(found.hide, found.lock)
+    st.session_state[Session.FLAGS] = Flags(found.hide, found.lock)
     st.query_params.pop("present", None)
 
 

@@ -24,17 +24,27 @@ LONGEST = 100  # characters of a value in a link; no control has more
 #: What a teacher may hide, by key, with its name on the page.
 HIDEABLE = {
     "model": "Model",
-    "stride": "Network",
+    "stride": "Cell size",
     "upsampling": "Upsampling",
-    "view": "Right picture",
+    "cells": "What the cells show",
+    "view": "What the right picture shows",
     "more": "More",
     "samples": "Samples",
-    "upload": "Upload",
+    "upload": "Your photo",
     "camera": "Camera",
-    "actions": "Downloads",
+    "actions": "Download",
     "share": "Share",
-    "truth": "Scores against the truth",
-    "facts": "Pixels that differ, times",
+    "truth": "Scores",
+    "facts": "The sentence below the pictures",
+    "pages": "Other pages",
+}
+#: What a teacher may lock.
+LOCKABLE = {
+    "model": "Model",
+    "stride": "Cell size",
+    "upsampling": "Upsampling",
+    "cells": "What the cells show",
+    "view": "What the right picture shows",
 }
 
 
@@ -45,10 +55,8 @@ def button() -> None:
 
 
 def title(text: str) -> None:
-    """Draw the title of a page, and beside it the button."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"#### {text}", width="content")
-        button()
+    """Draw the title of a page."""
+    st.markdown(f"#### {text}", width="content")
 
 
 @turns.dialog("Share this view", width="large")
@@ -62,9 +70,10 @@ def panel() -> None:
         now = flags.current()
         hidden = [name for name in now.hide if name in HIDEABLE]
         hide = st.multiselect("Hide", list(HIDEABLE), hidden, HIDEABLE.__getitem__, key="share_hide")
-        lock = st.checkbox("Lock the model", "model" in now.lock, key="share_lock")
+        locked = [name for name in now.lock if name in LOCKABLE]
+        lock = st.multiselect("Lock", list(LOCKABLE), locked, LOCKABLE.__getitem__, key="share_lock")
         present = st.checkbox("Presenter mode: large type, no menus", key="share_present")
-        address = link(st.context.url or "", Flags(tuple(hide), ("model",) if lock else (), present))
+        address = link(st.context.url or "", Flags(tuple(hide), tuple(lock), present))
         st.markdown("**The link**")
         st.code(address, language=None, wrap_lines=True)
         if only_here(address):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from fcn.pictures import render
 from fcn.scenes.scene import Street, render_scene
 from fcn.ui import compute
 
-THUMBNAIL = (124, 93)  # pixels, width and height: as large as it is shown, so that Streamlit sends it as it is
+THUMBNAIL = (112, 84)  # pixels, width and height
 STREET = tuple(kind.name.lower() for kind in Street)  # the classes of the scenes
 #: What a model without samples shows until a photo is uploaded.
 STAND_IN = cards.Scene(seed=24, title="Test picture", alt="A drawn street: this model has no sample photos of its own")
@@ -33,6 +33,8 @@ class Sample:
         title: Name on the page.
         alt: What the picture shows, for people who do not see it.
         credit: Author and licence.
+        model: Name of the model whose sample it is.
+        drawn: Whether it is no photo.
         read: Returns the photo, and its ground truth (H, W) uint8 where there is one.
     """
 
@@ -40,6 +42,8 @@ class Sample:
     title: str
     alt: str
     credit: str
+    model: str
+    drawn: bool
     read: Callable[[], tuple[Photo, Labels | None]]
 
 
@@ -52,15 +56,25 @@ def samples(model: str) -> dict[str, Sample]:
 def _gallery(folder: Path, model: str) -> dict[str, Sample]:
     companion = zoo.read_companion(model, folder)
     is_street = zoo.read_card(model, folder).classes == STREET
-    found = [_scene_sample(scene, is_street) for scene in companion.scenes]
-    found += _photo_samples(folder / companion.photos) if companion.photos else []
-    return {sample.name: sample for sample in found or [_scene_sample(STAND_IN, False)]}
+    found = _photo_samples(model, folder / companion.photos) if companion.photos else []
+    found += [_scene_sample(model, scene, is_street) for scene in companion.scenes]
+    return {sample.name: sample for sample in found or [_scene_sample(model, STAND_IN, False)]}
 
 
-def _scene_sample(scene: cards.Scene, has_truth: bool) -> Sample:
+def every_sample(models: Sequence[str]) -> dict[str, Sample]:
+    """The samples of all models, by name; those of people and animals, which need no explanation, come first."""
+    order = sorted(models, key=lambda name: (name != "people_animals", name))
+    gallery: dict[str, Sample] = {}
+    for model in order:
+        for name, sample in samples(model).items():
+            gallery.setdefault(name, sample)  # a stand-in may be the scene of another model
+    return gallery
+
+
+def _scene_sample(model: str, scene: cards.Scene, has_truth: bool) -> Sample:
     credit = "Synthetic, drawn by this project"
     read = partial(_scene, scene["seed"], has_truth)
-    return Sample(f"scene-{scene['seed']}", scene["title"], scene["alt"], credit, read)
+    return Sample(f"scene-{scene['seed']}", scene["title"], scene["alt"], credit, model, True, read)
 
 
 @compute.kept
@@ -71,14 +85,16 @@ def _scene(seed: int, has_truth: bool) -> tuple[Photo, Labels | None]:
     return photo, scene.labels if has_truth else None
 
 
-def _photo_samples(folder: Path) -> list[Sample]:
+def _photo_samples(model: str, folder: Path) -> list[Sample]:
     credits = json.loads((folder / "CREDITS.json").read_text(encoding="utf-8"))
     return [
         Sample(
             Path(entry["file"]).stem,
-            entry["title"],
+            entry.get("name", entry["title"]),
             entry["alt"],
             f"{entry['author']}, {entry['licence']}",
+            model,
+            False,
             partial(_photo, folder / entry["file"]),
         )
         for entry in credits
@@ -112,4 +128,4 @@ def cut(pixels: np.ndarray) -> bytes:
         (image.height + 3 * side) / 2,
     ]
     small = image.resize(THUMBNAIL, Image.Resampling.LANCZOS, box=tuple(box))  # type: ignore[arg-type]
-    return render.jpeg(np.asarray(small))
+    return render.jpeg(np.asarray(small), quality=75)

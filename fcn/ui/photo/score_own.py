@@ -12,7 +12,7 @@ from fcn.errors import FcnError
 from fcn.model import zoo
 from fcn.photos.images import IGNORE_LABEL, Labels, labels_to_own_size
 from fcn.pictures import render
-from fcn.quality.metrics import Scorer
+from fcn.quality.metrics import Scorer, edges_are_labelled
 from fcn.ui import compute, parts
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo.source import SelectedPhoto
@@ -40,10 +40,13 @@ class Truth:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How labels compare with the truth: scores 0 to 1, and a picture of the errors."""
+    """How labels compare with the truth: scores 0 to 1, and a picture of the errors.
+
+    Boundary F1 is None where the truth leaves the edges out.
+    """
 
     miou: float
-    boundary_f1: float
+    boundary_f1: float | None
     pixel_accuracy: float
     wrong: float
     picture: bytes
@@ -55,7 +58,7 @@ class Verdict:
 
 
 def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels], stride: int) -> None:
-    """Draw the scores of both upsamplings side by side, where there is a truth to compare with.
+    """Draw the scores of the upsamplings side by side, where there is a truth to compare with.
 
     Args:
         card: The model's card.
@@ -66,18 +69,20 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
     truth = Truth("sample", chosen.truth) if chosen.truth is not None else uploaded_mask(card, chosen)
     if truth is None:
         return
-    st.markdown(f"**Against the truth, FCN-{stride}s**")
-    for column, (way, found) in zip(st.columns(len(by_upsampling)), by_upsampling.items(), strict=True):
-        key = ("verdict", card.name, chosen.photo.sha256, truth.name, found.shape, stride, way)
+    st.markdown(f"**Compared with ground truth, cell size {stride}**")
+    for column, (upsampling, found) in zip(st.columns(len(by_upsampling)), by_upsampling.items(), strict=True):
+        key = ("verdict", card.name, chosen.photo.sha256, truth.name, found.shape, stride, upsampling)
         verdict = compute.compute_once(key, partial(compare, found, truth.labels, len(card.classes)))
+        edges = "not measurable: the mask leaves the edges out"
+        if verdict.boundary_f1 is not None:
+            edges = f"**{verdict.boundary_f1:.1%}**"
         with column:
             st.markdown(
-                f"{UPSAMPLING_TITLES[way]}: mIoU **{parts.format_percent(verdict.miou)}**, "
-                f"boundary F1 **{parts.format_percent(verdict.boundary_f1)}**, "
-                f"right pixels {parts.format_percent(verdict.pixel_accuracy)}"
+                f"{UPSAMPLING_TITLES[upsampling]}: overlap (mIoU) **{parts.format_percent(verdict.miou)}**, "
+                f"edges (boundary F1) {edges}, pixel accuracy {parts.format_percent(verdict.pixel_accuracy)}"
             )
-            said = f"Map of wrongly labelled pixels, {verdict.wrong:.1%} of the picture"
-            st.image(verdict.picture, width="stretch", alt=said)
+            alt = f"Map of wrongly labelled pixels, {verdict.wrong:.1%} of the picture"
+            st.image(verdict.picture, width="stretch", alt=alt)
     height, width = truth.labels.shape
     if (height, width) != chosen.photo.size:
         own = chosen.photo.size
@@ -85,7 +90,7 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
             f"Compared at {width} x {height} pixels: more than {MOST_PIXELS // 10**6} megapixels take too long here. "
             f"`python -m fcn evaluate` compares at {own[1]} x {own[0]}."
         )
-    st.caption("Error map: orange pixels have the wrong class, grey ones count in no score.")
+    st.caption("Error map: orange pixels have the wrong class, grey ones are not scored.")
 
 
 def compare(found: Labels, truth: Labels, classes: int) -> Verdict:
@@ -95,7 +100,8 @@ def compare(found: Labels, truth: Labels, classes: int) -> Verdict:
     scorer.add(truth, labels)
     wrong = (labels != truth) & (truth != IGNORE_LABEL)
     picture = render.errors_png(wrong, truth == IGNORE_LABEL)
-    return Verdict(scorer.miou, scorer.boundary_f1, scorer.pixel_accuracy, float(wrong.mean()), picture)
+    edges = scorer.boundary_f1 if edges_are_labelled(truth) else None
+    return Verdict(scorer.miou, edges, scorer.pixel_accuracy, float(wrong.mean()), picture)
 
 
 def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
@@ -105,8 +111,9 @@ def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
     with st.expander("Score it: bring the right answer as a mask"):
         st.caption(
             f"A PNG of {chosen.photo.size[1]} x {chosen.photo.size[0]} pixels: class indices "
-            f"({', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}; {IGNORE_LABEL} counts "
-            "nowhere), or the colours of the legend."
+            f"({', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}; {IGNORE_LABEL} is "
+            "not scored), or the colours of the legend. Dropped together with its photo, a mask of the same name is "
+            "understood at once."
         )
         key = f"mask-{chosen.photo.sha256[:12]}"
         file = st.file_uploader("Mask PNG", type="png", key=key)

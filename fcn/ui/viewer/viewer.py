@@ -1,126 +1,104 @@
-"""The linked pictures: what the page sends to the part in the browser that draws them.
+"""The first screen: what the page sends to the part in the browser that draws it, and what comes back.
 
-Reading a pixel, zoom, the wipe and hiding classes happen in the browser (viewer.js); the server sends labels, not
-pictures of them, so a new opacity or a hidden class costs nothing here.
+Switches, reading a pixel, zoom and hiding classes happen in the browser; the server sends labels, not pictures of them.
+Data goes in parts of its own (`carry`), which Streamlit sends again only when they change, as it does the script: a new
+choice costs a few kilobytes.
 """
 
 from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation
-from fcn.pictures import render
-from fcn.ui import parts
+from fcn.ui.keys import Session
 
 HERE = Path(__file__).parent
-LEFT = {
-    "class": "Best class",
-    "score": "Score of one class",
-    "channel": "One feature map",
-    "features": "16 feature maps",
-}
-RIGHT = {"overlay": "Segmentation", "compare": "Compare", "difference": "Difference"}
+#: Parts of one script, in this order.
+SCRIPTS = ("store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js", "pointing.js", "giving.js")
+EVERY = 4  # the confidence of every fourth pixel, each way, is sent
 
-_component = st.components.v2.component(
-    "fcn_viewer",
-    html=(HERE / "viewer.html").read_text(encoding="utf-8"),
-    css=(HERE / "viewer.css").read_text(encoding="utf-8"),
-    js=(HERE / "viewer.js").read_text(encoding="utf-8"),
+
+def _text(*names: str) -> str:
+    lines = "".join((HERE / name).read_text(encoding="utf-8") for name in names).splitlines()
+    return "\n".join(
+        line for line in lines if not line.startswith("//")
+    )  # a carrier is sent again with what it carries
+
+
+_viewer = st.components.v2.component(
+    "fcn_viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_text(*SCRIPTS)
 )
+_carrier = st.components.v2.component("fcn_carrier", js=_text("store.js", "carrier.js"))
 
 
-@dataclass(frozen=True)
-class View:
-    """How the pictures are looked at.
-
-    Attributes:
-        left: A name of LEFT: what the cells show.
-        right: A name of RIGHT.
-        target: Index of the class whose score is shown.
-        channel: Place of the feature map shown, strongest first.
-        opacity: Of the colours over the photo, 0 to 1.
-    """
-
-    left: str = "class"
-    right: str = "overlay"
-    target: int = 0
-    channel: int = 0
-    opacity: float = 0.65
-
-
-def show(data: dict[str, Any]) -> None:
-    """Draw the pictures; `data` is from `payload`."""
-    _component(key="viewer", data=data)
-
-
-def payload(
-    key: str,
-    photo: bytes,
-    card: zoo.Card,
-    scores: Scores,
-    by_upsampling: dict[str, Segmentation],
-    stride: int,
-    upsampling: str,
-    view: View,
-) -> dict[str, Any]:
-    """Gather what the browser needs, as JSON.
+def show(data: dict[str, Any], chosen: Callable[[dict[str, Any]], None]) -> None:
+    """Draw the screen.
 
     Args:
-        key: Changes when the photo does; zoom and inspector then start anew.
-        photo: The photo at working size, as JPEG.
-        card: The model's card.
-        scores: Its score maps.
-        by_upsampling: Labels by upsampling, with confidence.
+        data: What is small, as plain values; with the names of what was carried under "photo", "maps" and "strip".
+        chosen: Called with what the visitor has chosen in the browser, before the page runs again.
+    """
+    carry("state", "state", data)
+    result = _viewer(key="viewer", on_choices_change=lambda: chosen(_received()))
+    if dict(result.get("choices") or {}).get("turn", 0) > data["turn"]:  # the first run of a visit calls no callbacks
+        chosen(dict(result["choices"]))
+        st.rerun()
+
+
+def _received() -> dict[str, Any]:
+    return dict(st.session_state["viewer"].get("choices") or {})
+
+
+def turn() -> int:
+    """Number of the browser's last choice."""
+    return int(st.session_state.get(Session.TURN, 0))
+
+
+def carry(kind: str, name: str, content: dict[str, Any]) -> str:
+    """Send something large under a name, which is returned; the same again costs nothing."""
+    _carrier(key=f"carrier-{kind}", data={"kind": kind, "name": name, "content": content}, height=1)
+    return name
+
+
+def maps(scores: Scores, by_upsampling: dict[str, Segmentation], stride: int) -> dict[str, Any]:
+    """Gather what the browser draws and reads out.
+
+    Args:
+        scores: The model's score maps.
+        by_upsampling: Labels of the upsamplings that the browser cannot make from the cells, with confidence.
         stride: Of the score map shown.
-        upsampling: The one whose labels are shown and read out.
-        view: How the pictures are looked at.
 
     Returns:
         Plain values; arrays of bytes are packed by `pack`.
     """
-    cells = scores.cells(stride)
-    rows, columns, _ = cells.shape
+    rows, columns, _ = scores.cells(stride).shape
     features = scores.features[stride][:rows, :columns]  # (rows, columns, K)
-    found = by_upsampling[upsampling]
-    assert found.confidence is not None  # the page asks for it
-    shares = render.class_shares(found.labels, card.classes)
-    return {
-        "key": key,
-        "photo": "data:image/jpeg;base64," + base64.b64encode(photo).decode(),
-        "width": scores.width,
-        "height": scores.height,
-        "stride": stride,
-        "rows": rows,
-        "columns": columns,
-        "classes": list(card.classes),
-        "palette": [list(colour) for colour in card.palette],
-        "shares": [[card.classes.index(name), parts.format_share(share)] for name, share in shares.items()],
-        "upsampling": upsampling,
-        "left": view.left,
-        "right": view.right,
-        "target": view.target,
-        "channel": view.channel,
-        "sheet": view.left == "features",
-        "opacity": view.opacity,
-        "bilinear": pack(by_upsampling["bilinear"].labels),
-        "transposed": pack(by_upsampling["transposed"].labels),
-        "confidence": pack(found.confidence),
-        "coarse": scores.coarse_labels(stride).ravel().tolist(),
+    content = {
+        "coarse": pack(scores.coarse_labels(stride)),
         "probabilities": pack(np.rint(255 * scores.probabilities(stride)).astype(np.uint8)),
         "features": pack(np.moveaxis(features, -1, 0)),
-        "hint": "Point at a picture, tap it or use the arrow keys to read a pixel and its cell.",
+        "channels": scores.channels[stride].tolist(),
     }
+    for upsampling, segmentation in by_upsampling.items():
+        assert segmentation.confidence is not None  # the page asks for it
+        content[upsampling] = pack(segmentation.labels)
+        content[f"confident_{upsampling}"] = pack(segmentation.confidence[::EVERY, ::EVERY])
+    return content
 
 
 def pack(array: np.ndarray) -> str:
     """uint8 values in C order, compressed (zlib) and in base64."""
     assert array.dtype == np.uint8
     return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 1)).decode()
+
+
+def jpeg_address(data: bytes) -> str:
+    """A JPEG as an address that a browser opens without asking the server."""
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()

@@ -1,0 +1,5 @@
+// A part of the page without a picture: it puts what it carries into the store.
+export default function ({ data }) {
+  if (data?.kind === "state") state(data.content);
+  else if (data) keep(data.kind, data.name, data.content);
+}
