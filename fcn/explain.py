@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fcn.model.upsampling import apply_weights, arrange_weights
+
 Map = np.ndarray  # (h, w) float: scores of one class
 KERNELS = ("nearest", "bilinear")
 
@@ -227,3 +229,26 @@ def regions(mask: np.ndarray) -> int:
             left -= near
             edge += near
     return count
+
+
+def partial_labels(maps: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """The best class of every pixel after one, two, three and all four of the cells that reach it.
+
+    The cells stamp their kernels row by row, so a pixel is reached from its upper left, upper right, lower left and
+    lower right cell, in this order. Beyond the edge of the map there are no cells; zeros stand for them.
+
+    Args:
+        maps: (h, w, K) float32, what the transposed convolution takes.
+        kernel: (2 stride, 2 stride, C, K) float32, in Keras' order (height, width, output, input).
+
+    Returns:
+        (4, h stride, w stride) uint8 class indices; the last are the labels that the network gives.
+    """
+    weights = arrange_weights(kernel)  # a quarter of the rows for each of the four cells
+    quarter, stride = len(weights) // 4, len(kernel) // 2
+    labels = []
+    for cells in (1, 2, 3, 4):
+        arrived = weights.copy()
+        arrived[cells * quarter :] = 0
+        labels.append(apply_weights(maps, stride, arrived).argmax(-1).astype(np.uint8))
+    return np.stack(labels)

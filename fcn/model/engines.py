@@ -19,7 +19,7 @@ from fcn import internals
 from fcn.errors import ModelError
 from fcn.machine import processors
 from fcn.model import zoo
-from fcn.model.network import FEATURE_LAYERS, STRIDES
+from fcn.model.network import EARLY_LAYERS, FEATURE_LAYERS, STRIDES
 
 if TYPE_CHECKING:
     import keras
@@ -51,6 +51,12 @@ class Engine(Protocol):
         "shape_32" has no channels for a model without them.
         """
 
+    def early(self, photo: np.ndarray) -> dict[int, np.ndarray]:
+        """Feature maps before those that are scored: as for `run` -> stride 2 and 4, (H / stride, W / stride, K).
+
+        The network runs a second time for them, slowly, so that `run` need not carry them out.
+        """
+
 
 class KerasEngine:
     """The model as it was trained, on the backend that Keras runs on."""
@@ -58,6 +64,7 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, model: keras.Model):
+        self._model = model
         self._network = _compiled(scoring(model))
         self.kernels = {stride: np.asarray(model.get_layer(f"upsample_{stride}").kernel) for stride in STRIDES}
         self.mix = np.asarray(model.get_layer("mix_32").kernel)[0, 0] if "shape_32" in model.output else None
@@ -66,6 +73,17 @@ class KerasEngine:
     def run(self, photo: np.ndarray) -> dict[str, np.ndarray]:
         """As for `Engine`; threads may run it at once."""
         return named([np.asarray(array)[0] for array in self._network(photo)])
+
+    def early(self, photo: np.ndarray) -> dict[int, np.ndarray]:
+        """As for `Engine`."""
+        import keras
+
+        layers = [self._model.get_layer(name).output for name in EARLY_LAYERS.values()]
+        maps = keras.Model(self._model.input, layers)(photo, training=False)
+        return {
+            stride: np.asarray(keras.ops.convert_to_numpy(map_))[0]
+            for stride, map_ in zip(EARLY_LAYERS, maps, strict=True)
+        }
 
 
 class LiteRTEngine:
@@ -100,6 +118,30 @@ class LiteRTEngine:
             self._interpreter.invoke()
             arrays = [self._interpreter.get_tensor(index)[0] for index in self._outputs]  # copies
         return named(arrays)
+
+    def early(self, photo: np.ndarray) -> dict[int, np.ndarray]:
+        """As for `Engine`. An interpreter of its own keeps every tensor, which the quick one would overwrite."""
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        interpreter = Interpreter(
+            model_content=self._graph,
+            num_threads=processors(),
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.resize_tensor_input(self._input, photo.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(self._input, photo)
+        interpreter.invoke()
+        found = {}
+        for stride, layer in EARLY_LAYERS.items():
+            side = photo.shape[1] // stride, photo.shape[2] // stride
+            for detail in interpreter.get_tensor_details():
+                if f"/{layer}" in detail["name"] and len(detail["shape"]) == 4:
+                    tensor = interpreter.get_tensor(detail["index"])
+                    if tensor.shape[1:3] == side:
+                        found[stride] = tensor[0]
+        return found
 
 
 def named(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:

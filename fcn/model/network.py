@@ -42,6 +42,8 @@ STAGES = (
 )
 #: The layers whose outputs are scored, by stride.
 FEATURE_LAYERS = {8: "block4_add", 16: "block10_add", 32: "top_relu"}
+#: The last layers of the strides before; nothing is scored there, but a picture may show what they see.
+EARLY_LAYERS = {2: "block0_project_bn", 4: "block2_add"}
 STEM_CHANNELS = 32
 TOP_CHANNELS = 1280
 SHAPE_CHANNELS = 48

@@ -141,6 +141,19 @@ class Segmenter:
         channels = {stride: numbers for stride, (numbers, _) in strongest.items()}
         return Scores(maps, outputs["shape_32"], features, channels, prepared.height, prepared.width, milliseconds)
 
+    def early_features(self, pixels: Pixels, max_side: int = 480) -> dict[int, np.ndarray]:
+        """Feature maps of strides 2 and 4, for a picture of what the first layers see; slow, and nothing needs them.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB.
+            max_side: As for `score`.
+
+        Returns:
+            Stride -> (H32 / stride, W32 / stride, K) uint8, as `Scores.features`.
+        """
+        maps = self.engine.early(network_input(pixels, max_side).array)
+        return {stride: _strongest(map_)[1] for stride, map_ in maps.items()}
+
     def upsample(
         self, scores: Scores, stride: int = 32, upsampling: str = "transposed", confidence: bool = False
     ) -> Segmentation:

@@ -37,6 +37,7 @@ class Export:
         against: The one that they are compared with.
         by_upsampling: Labels (h, w) uint8 at working size, by upsampling.
         opacity: Of the colours of the overlay, 0 to 1.
+        code: The same in Keras, as `keras_code.write` gives it.
     """
 
     photo: Photo
@@ -47,6 +48,7 @@ class Export:
     against: str
     by_upsampling: dict[str, Labels]
     opacity: float
+    code: str
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,6 +104,11 @@ def scores_npy(export: Export) -> bytes:
     return file.getvalue()
 
 
+def segment_py(export: Export) -> bytes:
+    """The program that gives the labels, in Keras."""
+    return export.code.encode()
+
+
 def readme_txt(export: Export) -> bytes:
     """What is in the files, and how each was made."""
     card, scores, stride = export.card, export.scores, export.stride
@@ -124,6 +131,7 @@ def readme_txt(export: Export) -> bytes:
         "shares.csv      Pixels of each class in labels.png, and their share in percent.",
         f"scores.npy      The score map, float32, shape ({rows}, {columns}, {classes}): rows, columns, classes.",
         "                Logits: softmax over the last axis gives probabilities. numpy.load reads it.",
+        "segment.py      The same in Keras, a program to run in the folder of the project.",
     ]
     return ("\n".join(lines) + "\n").encode()
 
@@ -136,6 +144,7 @@ FILES: dict[str, Callable[[Export], bytes]] = {
     "difference.png": difference_png,
     "shares.csv": shares_csv,
     "scores.npy": scores_npy,
+    "segment.py": segment_py,
     "README.txt": readme_txt,
 }
 

@@ -48,9 +48,9 @@ def format_shares(card: zoo.Card, labels: Labels) -> str:
     )
 
 
-def format_percent(value: float) -> str:
+def format_percent(value: float | None) -> str:
     """A score as a percentage; words where there is none, as where a mask says "ignore" everywhere."""
-    return "not defined" if math.isnan(value) else f"{value:.1%}"
+    return "not defined" if value is None or math.isnan(value) else f"{value:.1%}"
 
 
 def format_share(share: float) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def steps(shared: Page) -> Page:
 
 def loaded(page: Page) -> None:
     """Wait until the whole page is there, down to the questions."""
-    expect(page.get_by_test_id("stExpander")).to_have_count(7)
+    expect(page.get_by_test_id("stExpander")).to_have_count(8)  # seven questions, and In Keras
     expect(page.locator(".stepper .where")).to_contain_text("Step 1 of")
     quiet(page)
 
@@ -155,6 +156,52 @@ def test_play_runs_to_the_end_and_pause_holds(steps: Page) -> None:
     button(steps, "Play").click()
     at(steps, 39)
     expect(button(steps, "Play")).to_be_visible()
+
+
+def test_sums_are_written_in_fractions_that_add_up(steps: Page) -> None:
+    for pixel in (0, 7, 8, 35):
+        player(steps).get_by_role("slider", name="Step").fill(str(FIRST_PIXEL - 1 + pixel))
+        said = player(steps).locator(".sum").inner_text().replace("\N{MINUS SIGN}", "-")
+        left, whole, decimal = re.findall(r": (.*) = (\S+) = (\S+)\.(?: |$)", said)[0]
+        terms = [Fraction(score) * Fraction(weight) for score, weight in re.findall(r"(-?\d+) × (\d+/\d+)", left)]
+        assert sum(terms) == Fraction(whole) == Fraction(decimal)
+        assert float(Fraction(decimal)) == expected(START[:3, :3])[pixel]
+
+
+def test_only_numbers_that_can_be_changed_look_like_it(steps: Page) -> None:
+    assert player(steps).locator(".kernel input").count() == 0 < player(steps).locator(".scores input").count()
+    border = "one => getComputedStyle(one).borderBottomWidth"
+    assert player(steps).locator(".kernel > *").first.evaluate(border) == "0px"
+    assert player(steps).locator(".scores > *").first.evaluate(border) == "3px"
+    expect(player(steps).locator(".kernel-note")).to_contain_text("Fixed")
+    set_to(steps, "steps_kernel", "Own numbers")
+    expect(player(steps).locator(".kernel-note")).to_contain_text("Click a weight")
+    assert player(steps).locator(".kernel > *").first.evaluate(border) == "3px"
+
+
+def test_no_choice_of_kernel_or_size_moves_what_is_below(steps: Page) -> None:
+    player(steps).evaluate("one => one.scrollIntoView()")
+    place = "one => one.getBoundingClientRect().top - one.closest('.stepper').getBoundingClientRect().top"
+    tops, kernels = set(), set()
+    for key, title in (
+        ("steps_kernel", "Random"),
+        ("steps_side", "5 x 5"),
+        ("steps_kernel", "Own numbers"),
+        ("steps_side", "2 x 2"),
+        ("steps_kernel", "Bilinear"),
+    ):
+        set_to(steps, key, title)
+        controls = steps.locator(".st-key-steps_kernel").bounding_box()
+        box = player(steps).bounding_box()
+        assert controls is not None and box is not None
+        tops.add(round(box["y"] - controls["y"]))
+        kernels.add(round(player(steps).locator(".kernel-title").evaluate(place)))
+    assert len(tops) == len(kernels) == 1
+
+
+def test_contents_lead_to_the_sections(steps: Page) -> None:
+    steps.get_by_role("link", name="What training changed").click()
+    expect(steps.get_by_text("6. What training changed")).to_be_in_viewport()
 
 
 def test_typed_number_changes_the_result_and_keras_follows(steps: Page) -> None:

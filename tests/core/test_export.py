@@ -24,7 +24,7 @@ def export(segmenter: Segmenter) -> Export:
     scores = segmenter.score(photo, 100)
     by_upsampling = {way: segmenter.upsample(scores, STRIDE, way).labels for way in UPSAMPLINGS}
     by_upsampling["bilinear"] = np.roll(by_upsampling["bilinear"], 3, 1)  # untrained, the two would be alike
-    return Export(photo, segmenter.card, scores, STRIDE, "transposed", "bilinear", by_upsampling, 0.5)
+    return Export(photo, segmenter.card, scores, STRIDE, "transposed", "bilinear", by_upsampling, 0.5, "import keras\n")
 
 
 def image(export: Export, name: str) -> Image.Image:

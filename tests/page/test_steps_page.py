@@ -1,12 +1,16 @@
 """The page "Upsampling, step by step" without a browser: every section is there, and Keras agrees with the numbers."""
 
 import re
+from fractions import Fraction
 from itertools import product
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from fcn.model import zoo
+from fcn.model.upsampling import bilinear
+from fcn.ui.lessons import interpolation, thread
 from fcn.ui.stepper import stepper
 from tests.support.pages import words
 
@@ -50,18 +54,18 @@ def page() -> AppTest:
 
 
 def test_page_has_all_sections_and_keras_agrees(page: AppTest) -> None:
-    titles = ["Play with it", "Overlap", "The start", "What training changed", "Why not bilinear", "Questions"]
-    for title in titles:
-        assert f"##### {title}" in words(page)
+    headings = re.findall(r"##### (\d)\. (.*)", words(page))
+    assert headings == [(str(number), title) for number, title in enumerate(thread.SECTIONS.values(), start=1)]
+    assert re.findall(r"\d\. \[(.*)\]\(#", words(page)) == list(thread.SECTIONS.values())
     assert difference(page) < 1e-5
-    assert len(page.expander) == 7
+    assert len(page.expander) == 8  # seven questions, and In Keras
 
 
 def test_every_figure_and_picture_says_what_it_shows(page: AppTest) -> None:
     figures = page.get("plotly_chart")
     pictures = [picture for element in page.image for picture in element.proto.imgs]
     assert len(figures) >= 9 and all(figure.proto.alt for figure in figures)
-    assert len(pictures) >= 7 and all(picture.alt for picture in pictures)
+    assert len(pictures) >= 6 and all(picture.alt for picture in pictures)
 
 
 def test_stride_and_kernel_change_what_is_computed() -> None:
@@ -88,26 +92,52 @@ def test_overlap_says_where_a_checkerboard_is() -> None:
 
 
 @pytest.mark.parametrize("model", zoo.names())
-def test_pairs_that_changed_most_come_first(model: str) -> None:
+def test_a_class_onto_itself_comes_first_then_the_pairs_that_changed_most(model: str) -> None:
     app = opened(model=zoo.read_card(model).title)  # links carry the words of the page
     [pairs] = [box for box in app.selectbox if (box.key or "").startswith("steps_pair")]
-    amounts = [float(re.findall(r"changed by (.*)\)", option)[0]) for option in pairs.options]
-    assert amounts == sorted(amounts, reverse=True) and len(amounts) == len(zoo.read_card(model).classes) ** 2
+    amounts = [float(re.findall(r"changed by (.*)%\)", option)[0]) for option in pairs.options]
+    classes = len(zoo.read_card(model).classes)
+    onto_itself, others = amounts[:classes], amounts[classes:]
+    assert all("onto itself" in option for option in pairs.options[:classes])
+    assert not any("onto itself" in option for option in pairs.options[classes:])
+    assert onto_itself == sorted(onto_itself, reverse=True) and others == sorted(others, reverse=True)
+    assert len(amounts) == classes**2
     pairs.select_index(len(amounts) - 1)
     ran(app)
 
 
-def test_a_smaller_factor_loses_less() -> None:
-    app = opened()
-    coarse = float(app.metric[0].value.split()[0])
-    app.select_slider(key="steps_factor").set_value(4)
-    assert float(ran(app).metric[0].value.split()[0]) > coarse
+def test_training_is_told_of_the_photo_in_hand() -> None:
+    app = opened(model="Street scenes", sample="scene-24")
+    told = re.search(r"gives \*\*([\d,]+) pixels\*\*.*another class", words(app))
+    assert told and int(told[1].replace(",", "")) > 0
+    assert re.search(r"became right and [\d,]+ became wrong", words(app))  # the truth of a drawn scene is known
+
+
+def numbers(sum_: str) -> tuple[Fraction, list[Fraction]]:
+    """What stands right of a written sum, and its terms."""
+    left, whole, decimal = (part.strip(" *") for part in sum_.split("="))
+    assert Fraction(whole) == Fraction(decimal), sum_
+    terms = [Fraction(weight) * Fraction(score) for weight, score in re.findall(r"(\d+/\d+) × (\d+)", left)]
+    return Fraction(decimal), terms
+
+
+@pytest.mark.parametrize("pixel, row, column", [(1, 1, 1), (4, 4, 5), (8, 8, 3)])
+def test_weights_of_bilinear_add_up(pixel: int, row: int, column: int) -> None:
+    app = opened(steps_pixel=str(pixel), steps_row=str(row), steps_column=str(column))
+    two = re.search(rf"Pixel {pixel}: (.*)", words(app))
+    four = re.search(r"(\d+/64 × .*)", words(app))
+    assert two and four
+    kernel = bilinear(np.array(interpolation.SQUARE, np.float32)[..., np.newaxis], interpolation.STRIDE)[..., 0]
+    for found, expected in ((two[1], np.interp((pixel - 0.5) / 4 - 0.5, (0, 1), interpolation.ROW)),
+                            (four[1], kernel[row - 1, column - 1])):  # fmt: skip
+        total, terms = numbers(found)
+        assert sum(terms) == total and float(total) == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize(
     "link",
     [
-        {"steps_side": "9", "steps_stride": "0", "steps_kernel": "x", "steps_factor": "3", "steps_way": ""},
+        {"steps_side": "9", "steps_stride": "0", "steps_kernel": "x", "steps_pixel": "99", "steps_row": "x"},
         {"steps_side": "", "steps_stride": "", "steps_kernel": "", "steps_overlap_size": "", "model": ""},
         {"steps_kernel": "Random", "steps_size": "6", "steps_seed": "-4", "steps_width": "1e9"},
         {"steps_kernel": "Own numbers", "steps_size": "\0", "steps_overlap_stride": "\N{GRINNING FACE}" * 99},

@@ -26,10 +26,11 @@ from tests.support.live import serving
 #: Name -> address, and what comes last on the page.
 PAGES = {
     "try": ("/", ".viewer[data-ready]"),
+    "story": ("/story", ".story[data-ready]"),
     "steps": ("/steps", '[data-testid="stExpander"] >> nth=6'),
     "quality": ("/quality", ".stPlotlyChart .main-svg >> nth=2"),
     "share": ("/", ".viewer[data-ready]"),
-    "presenter": ("/?present=1", ".viewer[data-ready]"),
+    "presenter": ("/?present=1", ".story[data-ready]"),
 }
 WIDTHS = {1440: 900, 1366: 768, 390: 844}  # of the window -> its height
 THEMES = ("light", "dark")

@@ -1,7 +1,7 @@
 """What a teacher sets in the link: controls hidden or locked, and the presenter mode.
 
-`?hide=upload,camera` hides controls by their keys, `?lock=model` shows one that cannot be changed, `?present=1` gives
-large type and nothing but the result. The share panel makes such links.
+`?hide=upload,camera` hides controls by their keys, `?lock=model` shows one that cannot be changed, `?present=1` opens
+the story and gives large type and nothing but the result. The share panel makes such links.
 """
 
 from __future__ import annotations

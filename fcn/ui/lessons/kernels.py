@@ -1,17 +1,17 @@
-"""Kernels: how often they overlap, how the network's start, and what training made of them."""
+"""Kernels: how often they overlap, and how the network's start."""
 
 from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from plotly.subplots import make_subplots
 
 from fcn import explain
 from fcn.model.network import STRIDES
 from fcn.model.upsampling import bilinear, bilinear_kernel, transposed
 from fcn.ui import compute, figures, turns
 from fcn.ui.controls import choice_control, tiny
+from fcn.ui.lessons import thread
 
 CELLS = {1: 12, 2: 8, 3: 6, 4: 5}  # stride -> cells of the map, so that some pixels are far from the edge
 SIZES = range(1, 9)
@@ -20,7 +20,7 @@ SIZES = range(1, 9)
 @turns.fragment
 def overlap() -> None:
     """How often each output pixel is touched, for any size and stride."""
-    st.markdown("##### Overlap: where the checkerboard comes from")
+    thread.heading("overlap")
     st.markdown(
         "Seen from the other side, each cell stamps the kernel onto the output. The numbers count how many stamps land "
         "on each pixel. Where the counts differ from pixel to pixel, so does the result: a checkerboard."
@@ -85,7 +85,7 @@ def start() -> None:
     full, difference, differing = start_difference(stride)
     rim = stride // 2
     inside = difference[rim:-rim, rim:-rim]
-    st.markdown("##### The start: a kernel that interpolates")
+    thread.heading("start")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"**The kernel, {len(kernel)} x {len(kernel)}: a tent.** Drag to turn it.")
@@ -127,64 +127,7 @@ def start_difference(stride: int, classes: int = 11) -> tuple[np.ndarray, np.nda
     return one[..., 0], np.abs(one - other).max(-1), differing
 
 
-@turns.fragment
-def trained(model: str) -> None:
-    """What training changed, for any pair of classes."""
-    card = compute.card(model)
-    st.markdown("##### What training changed")
-    st.markdown(
-        "At the start each class looks at its own scores only. Training may use every pair: what does a cell that "
-        "says one class mean for another class, in each of the pixels around it? Red adds, blue takes away."
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        stride = choice_control("Kernel", STRIDES, STRIDES[0], "steps_trained_stride", lambda stride: f"x {stride}")
-        changes = {(change.source, change.target): change.amount for change in ranking(model, stride)}
-        pair = st.selectbox(
-            "From the score of one class to the score of another, most changed first",
-            list(changes),
-            format_func=lambda pair: (
-                f"{card.classes[pair[0]]} → {card.classes[pair[1]]} (changed by {changes[pair]:.2f})"
-            ),
-            key=f"steps_pair_{model}_{stride}",
-            width=460,
-        )
-    after = compute.segmenter(model).kernel(stride)[:, :, pair[1], pair[0]]
-    before = bilinear_kernel(stride, 1)[:, :, 0, 0] * (pair[0] == pair[1])
-    change = after - before
-    limit = float(max(np.abs(before).max(), np.abs(after).max()))
-    stronger = max(1, int(0.8 * limit / np.abs(change).max())) if change.any() else 1
-    titles = ["Before", "After", "Difference" + (f", {stronger} times stronger" if stronger > 1 else "")]
-    figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.03)
-    for column, (values, times) in enumerate(((before, 1), (after, 1), (change, stronger)), start=1):
-        map_ = figures.heat_map(times * values, colours=figures.DIVERGING, limits=(-limit, limit), unit="weight")
-        map_.customdata = values
-        map_.hovertemplate = "row %{y}, column %{x}<br>weight %{customdata:.3f}<extra></extra>"
-        map_.update(
-            showscale=column == 3, colorbar={"thickness": 12, "orientation": "h", "y": -0.2, "x": 0.5, "len": 0.6}
-        )
-        figure.add_trace(map_, 1, column)
-    figures.square(figure, 340)
-    figure.update_layout(margin_t=40)
-    names = f"{card.classes[pair[0]]} to {card.classes[pair[1]]}"
-    alt = f"Kernel from {names} before and after training and the difference, weights {-limit:.2f} to {limit:.2f}"
-    figures.draw(figure, "steps_trained", alt)
-    row, column = np.unravel_index(np.abs(change).argmax(), change.shape)
-    down, right = row - stride + 0.5, column - stride + 0.5
-    st.caption(
-        f"Largest change: {change[row, column]:+.3f}, {abs(down):.0f} pixels {'below' if down > 0 else 'above'} the "
-        f"cell's middle and {abs(right):.0f} to the {'right' if right > 0 else 'left'}. Sum of all weights: "
-        f"{before.sum():.0f} before, {after.sum():.0f} after. The number behind a pair is the length of the difference."
-    )
-
-
 def score_kernel(model: str, stride: int) -> np.ndarray:
     """The part of a trained kernel that looks at scores, (2 stride, 2 stride, C, C): shape channels start at zero."""
     kernel = compute.segmenter(model).kernel(stride)
     return kernel[..., : kernel.shape[2]]
-
-
-@compute.kept
-def ranking(model: str, stride: int) -> list[explain.Change]:
-    """The pairs of classes by how far training moved their kernels."""
-    after = score_kernel(model, stride)
-    return explain.rank_changes(bilinear_kernel(stride, after.shape[-1]), after)

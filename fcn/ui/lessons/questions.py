@@ -16,6 +16,7 @@ from fcn.photos.images import STRIDE_MULTIPLE, Pixels, network_input
 from fcn.pictures import render
 from fcn.ui import compute, figures, turns
 from fcn.ui.controls import tiny
+from fcn.ui.lessons import thread
 from fcn.ui.lessons.kernels import score_kernel
 from fcn.ui.lessons.resize_loss import LONGEST, Subject
 
@@ -27,7 +28,7 @@ ORANGE = (230, 159, 0)
 @turns.fragment
 def answers(photo: Subject) -> None:
     """Draw the questions."""
-    st.markdown("##### Questions")
+    thread.heading("questions")
     for question, answer in (
         ("Why is the photo padded and the result cropped?", padding),
         (f"What if the width is not a multiple of {STRIDE_MULTIPLE}?", width),
@@ -104,8 +105,9 @@ def learned(photo: Subject) -> None:
     words.markdown(
         f"Here it is **{verdict}**. All three kernels start as bilinear interpolation, and training moved them by "
         + ", ".join(f"{moved[stride]:.0%} (x {stride})" for stride in STRIDES)
-        + f" of their length. The kernel of x {STRIDES[0]} alone has {weights:,} weights. In the first FCN the last "
-        "one was kept frozen; both are allowed, and the switch on the first page shows the difference."
+        + f" of their length, where they look at scores. The kernel of x {STRIDES[0]} alone has {weights:,} weights. "
+        "In the first FCN the last one was kept frozen; both are allowed, and the switch on the first page shows the "
+        "difference."
     )
     figure = go.Figure()
     texts = [f"{share:.1%}" for share in moved.values()]
@@ -212,7 +214,9 @@ def lump(photo: Subject) -> None:
         "things that touch melt into one. This is semantic segmentation; counting needs instance segmentation."
     )
     picture.image(
-        render.png(_highlighted(photo.pixels, mask)), alt=f"The pixels of {name}: {patches} patches", width=420
+        render.png(_highlighted(photo.pixels, mask)),
+        alt=f"The pixels of {name}: {patches} patch{'es' * (patches != 1)}",
+        width=420,
     )
     picture.caption(f"Orange: what FCN-{stride}s labels {name}.")
 

@@ -74,15 +74,19 @@ def why_not_bilinear(photo: Subject) -> None:
             bind="query-params", width=360,
         )  # fmt: skip
         way = choice_control("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)
-    model, classes = photo.card.name, photo.card.classes
+    model, classes, own = photo.card.name, photo.card.classes, networks_labels(photo)
     height, width = photo.labels.shape
     cells = f"{-(-width // factor)} x {-(-height // factor)} cells"
     back = returned(model, photo.sha256, photo.is_truth, factor, way, photo.labels)
     pictures = (
-        ("Photo", render.jpeg(photo.pixels), photo.alt),
         (f"Photo, back from {cells}", render.jpeg(blurred(photo.pixels, factor)), f"The photo, blurred {factor} times"),
-        ("Label map", map_png(photo.card, photo.labels), _said(photo.card, photo.labels)),
-        (f"Label map, back from {cells}", map_png(photo.card, back), _said(photo.card, back)),
+        (
+            "The truth" if photo.is_truth else "Label map",
+            map_png(photo.card, photo.labels),
+            _said(photo.card, photo.labels),
+        ),
+        (f"Back from {cells}", map_png(photo.card, back), _said(photo.card, back)),
+        (f"The network, FCN-{STRIDES[0]}s", map_png(photo.card, own), _said(photo.card, own)),
     )
     for column, (title, picture, alt) in zip(st.columns(4), pictures, strict=True):
         with column:
@@ -93,14 +97,43 @@ def why_not_bilinear(photo: Subject) -> None:
         figures.draw(_curves(photo, factor), "steps_curves", "mIoU of the label map that comes back, by factor")
     with right:
         matrix = confusion_matrix(photo.labels, back, len(classes))
-        st.metric(f"mIoU of the label map after x {factor}, {way}", f"{100 * mean_iou(matrix):.1f} %")
+        score = 100 * mean_iou(matrix)
+        with st.container(horizontal=True, gap="large"):
+            st.metric(f"mIoU of the label map after x {factor}, {way}", f"{score:.1f} %", width="content")
+            if photo.is_truth:
+                st.metric(f"mIoU of the network, FCN-{STRIDES[0]}s", f"{own_score(photo):.1f} %", width="content")
         iou = {name: value for name, value in zip(classes, class_iou(matrix), strict=True) if not np.isnan(value)}
         worst = sorted(iou, key=lambda name: iou[name])[:3]
         st.markdown(
-            "Hit hardest: " + ", ".join(f"**{name}** {100 * iou[name]:.0f} %" for name in worst) + ". "
-            "No network was asked here: this is the loss by shrinking alone. What is lost must come from finer cells, "
-            "so FCN-16s and FCN-8s add score maps of earlier layers."
+            "Shrinking alone hits hardest: "
+            + ", ".join(f"**{name}** {100 * iou[name]:.0f} %" for name in worst)
+            + ". What is lost must come from finer cells, so FCN-16s and FCN-8s add score maps of earlier layers."
         )
+        if photo.is_truth:
+            st.markdown(compared(score, own_score(photo), factor))
+
+
+def compared(shrunk: float, own: float, factor: int) -> str:
+    """Say which is better, the shrunk truth or the network, and why; both mIoU in percent."""
+    first = (
+        f"**The network beats the shrunk truth: {own:.1f} against {shrunk:.1f}.**"
+        if own > shrunk
+        else f"Here the truth back from x {factor} is ahead of the network: {shrunk:.1f} against {own:.1f}."
+    )
+    return (
+        f"{first} A cell of a shrunk label map knows only how much of each class it holds. A cell of the network has "
+        "seen the photo around it, and may set its scores so that the edge between two cells falls where it belongs."
+    )
+
+
+def networks_labels(photo: Subject) -> Labels:
+    """What FCN-32s with the trained upsampling says: (h, w) uint8."""
+    return compute.segmentation(photo.card.name, photo.sha256, LONGEST, STRIDES[0], "transposed", photo.scores).labels
+
+
+def own_score(photo: Subject) -> float:
+    """MIoU of the network's labels against the truth, percent."""
+    return 100 * mean_iou(confusion_matrix(photo.labels, networks_labels(photo), len(photo.card.classes)))
 
 
 def blurred(pixels: Pixels, factor: int) -> Pixels:

@@ -14,8 +14,9 @@ from fcn.model.cards import Companion
 from fcn.model.network import STRIDES
 from fcn.photos.images import WORKING_SIDE, shrink
 from fcn.pictures import render
-from fcn.ui import compute, figures, findings, parts
+from fcn.ui import choices, compute, figures, findings, keras_code, parts
 from fcn.ui.classroom import share
+from fcn.ui.photo import source
 from fcn.ui.photo.samples import samples
 
 #: The FCN paper's own upper bound, to draw beside the model's.
@@ -42,6 +43,8 @@ def show() -> None:
     beside(card, companion)
     failures(card, companion)
     training(card)
+    kept = choices.current()
+    keras_code.show(model, source.current(model), kept.stride, kept.upsampling)
 
 
 def verdict(card: zoo.Card) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fcn.ui import parts
+from fcn.ui import choices, keras_code, parts
 from fcn.ui.classroom import share
-from fcn.ui.lessons import kernels, questions, resize_loss
+from fcn.ui.lessons import interpolation, kernels, questions, resize_loss, thread, training
 from fcn.ui.photo import source
 from fcn.ui.stepper import stepper
 
@@ -12,11 +12,16 @@ from fcn.ui.stepper import stepper
 def show() -> None:
     """Draw the page."""
     share.title("Upsampling, step by step")
+    thread.contents()
+    interpolation.two_weights()
+    interpolation.four_weights()
     stepper.play()
     kernels.overlap()
     kernels.start()
     model = parts.model_switch()
-    photo = resize_loss.subject(model, source.current(model))
-    kernels.trained(model)
-    resize_loss.why_not_bilinear(photo)
+    chosen = source.current(model)
+    photo = resize_loss.subject(model, chosen)
+    training.trained(photo)
     questions.answers(photo)
+    kept = choices.current()
+    keras_code.show(model, chosen, kept.stride, kept.upsampling)

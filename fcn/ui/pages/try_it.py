@@ -18,7 +18,7 @@ from fcn.pictures import export, render
 from fcn.pictures.export import Export
 from fcn.quality import suits
 from fcn.quality.suits import Verdict
-from fcn.ui import choices, compute, layout, logs, parts
+from fcn.ui import choices, compute, keras_code, layout, logs, parts
 from fcn.ui.choices import Choices
 from fcn.ui.classroom import flags
 from fcn.ui.keys import Session
@@ -26,7 +26,7 @@ from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo import score_own, source
 from fcn.ui.photo.samples import cut, every_sample, thumbnail
 from fcn.ui.photo.source import SelectedPhoto
-from fcn.ui.viewer import viewer
+from fcn.ui.viewer import viewer, why
 
 HINT = "Point at a picture, tap it or use the arrow keys to read a pixel and its cell."
 
@@ -53,6 +53,8 @@ def show() -> None:
         parts.show_error(f"{sentence} The last photo stays.")
     result = segment(chosen, model, photo, placeholder)
     screen(chosen, card, photo, verdict, result)
+    key = f"{model} {photo.photo.sha256} {chosen.size}"
+    why.offer(model, photo.photo.sha256, chosen.size, chosen.stride, result.scores, key)
     with place:
         downloads(photo, card, result, chosen)
     with layout.unseen("upload"):
@@ -60,6 +62,7 @@ def show() -> None:
     with st.container(key="truth"):
         labels = {name: segmentation.labels for name, segmentation in result.by_upsampling.items()}
         score_own.show(card, photo, labels, chosen.stride)
+    keras_code.show(model, photo, chosen.stride, chosen.upsampling, chosen.size)
 
 
 def suited(chosen: Choices, photo: SelectedPhoto, placeholder: DeltaGenerator) -> tuple[str, Verdict | None]:
@@ -217,9 +220,10 @@ def downloads(photo: SelectedPhoto, card: zoo.Card, result: Result, chosen: Choi
         against = (
             chosen.against if chosen.against not in ("", chosen.upsampling) else choices.AGAINST[chosen.upsampling]
         )
+        code = keras_code.write(card.name, photo, chosen.stride, chosen.upsampling, chosen.size)
         return make(
             Export(source_photo, card, result.scores, chosen.stride, chosen.upsampling, against, by_upsampling,
-                   chosen.opacity / 100)
+                   chosen.opacity / 100, code)
         )  # fmt: skip
 
     def offer(label: str, make: Callable[[Export], bytes], name: str, kind: Literal["secondary", "tertiary"]) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from fcn import explain
 from fcn.ui import compute, turns
 from fcn.ui.controls import choice_control, tiny
+from fcn.ui.lessons import thread
 
 KEY = "steps_player"
 TITLES = {"nearest": "Nearest", "bilinear": "Bilinear", "random": "Random", "own": "Own numbers"}
@@ -33,10 +34,11 @@ _player = st.components.v2.component(
 @turns.fragment
 def play() -> None:
     """Draw the controls, the player and what Keras says of its result."""
-    st.markdown("##### Play with it")
+    thread.heading("zeros")
     st.markdown(
         "A transposed convolution enlarges a map in two moves. It puts rows and columns of zeros between the cells, "
-        "and slides an ordinary convolution over the result. Change any number of the score map and press Play."
+        "and slides an ordinary convolution over the result. With the bilinear kernel each pixel gets the four weights "
+        "from above. Change any number of the score map and press Play."
     )
     side, stride, kind, kernel = choose()
     scores = edited("scores", START[:side, :side])
@@ -69,8 +71,14 @@ def choose() -> tuple[int, int, str, np.ndarray]:
         side = choice_control("Score map", (2, 3, 4, 5), 3, "steps_side", lambda side: f"{side} x {side}")
         stride = choice_control("Stride", (2, 3, 4), 2, "steps_stride")
         kind = choice_control("Kernel", tuple(TITLES), "bilinear", "steps_kernel", TITLES.__getitem__)
+    # A row of its own, as high whatever it holds: another kernel must not move the player.
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", height=88, border=False):
         if kind in explain.KERNELS:
-            return side, stride, kind, explain.kernel(kind, stride)
+            kernel = explain.kernel(kind, stride)
+            st.caption(
+                f"The {TITLES[kind].lower()} kernel for stride {stride} has {len(kernel)} x {len(kernel)} weights."
+            )
+            return side, stride, kind, kernel
         size = choice_control("Kernel size", (1, 2, 3, 4, 5, 6), 3, "steps_size")
         if kind == "own":
             return side, stride, kind, np.ones((size, size))

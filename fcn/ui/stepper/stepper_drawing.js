@@ -41,6 +41,7 @@ class Drawing {
       const row = (y - this.before) / stride, column = (x - this.before) / stride
       return Number.isInteger(row) && Number.isInteger(column) ? this.scores[row]?.[column] ?? 0 : 0
     })
+    this.denominator = denominator(this.kernel)
     this.turned = matrix(size, (i, j) => this.kernel[size - 1 - i][size - 1 - j])
     this.result = matrix(this.side, (y, x) => {
       let sum = 0
@@ -56,6 +57,7 @@ class Drawing {
     const cells = this.scores.length, size = this.kernel.length, count = this.grid.length
     this.$(".scores-title").textContent = `Score map, ${cells} x ${cells}`
     this.$(".kernel-title").textContent = `Kernel, ${size} x ${size}: ${this.title}`
+    this.$(".kernel-note").textContent = this.own ? "Click a weight to change it." : "Fixed. Choose \u201cOwn numbers\u201d to write your own."
     if (this.built !== this.shape()) {
       this.numbers("scores", true)
       this.numbers("kernel", this.own)
@@ -93,11 +95,21 @@ class Drawing {
     })
   }
 
+  // A weight as it stands on the page: a fraction where all of them are, so that sums come out exactly
+  weight(value) {
+    return this.denominator > 1 && value ? `${said(Math.round(value * this.denominator))}/${this.denominator}` : exact(value)
+  }
+
+  // A product of a score and a weight, or a sum of such products
+  product(value) {
+    return this.denominator > 1 && value ? `${exact(value * this.denominator)}/${this.denominator}` : exact(value)
+  }
+
   fill(name) {
     const holder = this.$(`.${name}`), most = largest(this[name])
     each(this[name], (value, row, column) => {
       const cell = holder.children[row * this[name].length + column]
-      if (cell.tagName === "SPAN") cell.textContent = said(value)
+      if (cell.tagName === "SPAN") cell.textContent = this.weight(value)
       else if (cell.valueAsNumber !== value) cell.value = Math.round(value * 1e6) / 1e6
       tint(cell, value, most)
     })
@@ -192,13 +204,15 @@ class Drawing {
       tint(rect, value, most)
       rect.setAttribute("class", sliding && score === 0 ? "zero" : "cell")
       for (const text of texts) text.setAttribute("class", sliding && score === 0 ? "faint" : "")
-      texts.at(-1).textContent = (sliding && texts.length > 1 ? "= " : "") + said(value)
+      const text = sliding ? this.product(value) : this.weight(value)
+      texts.at(-1).textContent = (sliding && texts.length > 1 ? "= " : "") + text
+      texts.at(-1).setAttribute("font-size", Math.min(texts.length > 1 ? 2.5 : 3.6, (texts.length > 1 ? 13 : 16) / text.length))
       texts.at(-1).setAttribute("y", (i + (sliding && texts.length > 1 ? 0.66 : 0.5)) * UNIT)
-      if (texts.length > 1) texts[0].textContent = sliding ? `${said(score)} × ${said(this.turned[i][j])}` : ""
+      if (texts.length > 1) texts[0].textContent = sliding ? `${exact(score)} × ${this.weight(this.turned[i][j])}` : ""
     })
     this.$(".window-title").textContent = sliding ? "Window × kernel, cell by cell" : "Kernel, turned by 180°"
     this.$(".window").setAttribute("aria-label", sliding
-      ? `${values.flat().filter(value => value !== 0).length} of ${values.flat().length} products are not zero; their sum is ${said(this.result[row][column])}`
+      ? `${values.flat().filter(value => value !== 0).length} of ${values.flat().length} products are not zero; their sum is ${exact(this.result[row][column])}`
       : `The kernel that will slide, ${this.kernel.length} x ${this.kernel.length} numbers`)
   }
 
@@ -211,9 +225,10 @@ class Drawing {
       texts[0].textContent = this.side <= 12 ? said(value) : ""
     })
     move(this.resultFrame, pixel >= 0, column, row, 1)
-    this.$(".result-title").textContent = `Result, ${this.side} x ${this.side}`
+    const rounded = this.side <= 12 && this.result.flat().some(value => Math.abs(value * 100 - Math.round(value * 100)) > 1e-6)
+    this.$(".result-title").textContent = `Result, ${this.side} x ${this.side}${rounded ? ", rounded to 2 digits" : ""}`
     this.$(".result").setAttribute("aria-label", `Result, ${Math.max(0, pixel + 1)} of ${this.side ** 2} pixels filled` +
-      (pixel >= 0 ? `; row ${row + 1}, column ${column + 1} is ${said(this.result[row][column])}` : ""))
+      (pixel >= 0 ? `; row ${row + 1}, column ${column + 1} is ${exact(this.result[row][column])}` : ""))
   }
 
   // The pixels that one score reaches: the same kernel, seen from the cell
@@ -236,10 +251,11 @@ class Drawing {
     const size = this.kernel.length, terms = []
     for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) {
       const score = this.grid[row + i][column + j]
-      if (this.isScore(row + i) && this.isScore(column + j)) terms.push(`<span class="term">${said(score)} × ${said(this.turned[i][j])}</span>`)
+      if (this.isScore(row + i) && this.isScore(column + j)) terms.push(`<span class="term">${exact(score)} × ${this.weight(this.turned[i][j])}</span>`)
     }
-    const rest = size * size - terms.length
-    line.innerHTML = `<b>Row ${row + 1}, column ${column + 1}</b>: ${terms.join(" + ") || "no cell is in reach, so the sum is"} = <b>${said(this.result[row][column])}</b>.` +
+    const rest = size * size - terms.length, sum = this.result[row][column]
+    const steps = this.denominator > 1 && terms.length && sum ? `${this.product(sum)} = ` : ""
+    line.innerHTML = `<b>Row ${row + 1}, column ${column + 1}</b>: ${terms.join(" + ") || "no cell is in reach, so the sum is"} = ${steps}<b>${exact(sum)}</b>.` +
       (rest ? ` The other ${rest} of ${size * size} products meet a zero that was put in.` : "")
   }
 
@@ -268,6 +284,18 @@ function each(rows, visit) {
 }
 
 function largest(rows) { return Math.max(1e-9, ...rows.flat().map(Math.abs)) }
+
+// The smallest denominator of which all weights are multiples; 1 if there is none that is easily read
+function denominator(kernel) {
+  const whole = by => kernel.flat().every(value => Math.abs(value * by - Math.round(value * by)) < 1e-9)
+  return [1, 4, 9, 16, 36, 64].find(whole) ?? 1
+}
+
+// Up to 6 digits after the point; a number that has more is marked as rounded.
+function exact(value) {
+  const rounded = Math.round(value * 1e6) / 1e6
+  return (Math.abs(rounded - value) > 1e-9 ? "≈ " : "") + String(rounded === 0 ? 0 : rounded).replace("-", "\u2212")
+}
 
 function said(value) {
   const rounded = Math.round(value * 100) / 100

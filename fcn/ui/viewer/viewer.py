@@ -21,7 +21,8 @@ from fcn.ui.keys import Session
 
 HERE = Path(__file__).parent
 #: Parts of one script, in this order.
-SCRIPTS = ("store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js", "pointing.js", "giving.js")
+SCRIPTS = ("store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js", "pointing.js", "giving.js",
+           "why.js")  # fmt: skip
 EVERY = 4  # the confidence of every fourth pixel, each way, is sent
 
 
@@ -33,7 +34,7 @@ def _text(*names: str) -> str:
 
 
 _viewer = st.components.v2.component(
-    "fcn_viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_text(*SCRIPTS)
+    "fcn_viewer", html=_text("viewer.html"), css=_text("viewer.css", "why.css"), js=_text(*SCRIPTS)
 )
 _carrier = st.components.v2.component("fcn_carrier", js=_text("store.js", "carrier.js"))
 

@@ -1,0 +1,47 @@
+"""In Keras: what is on the screen as a few lines of Python, ready to copy, on every page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import streamlit as st
+
+from fcn.model import zoo
+from fcn.model.network import STRIDES
+from fcn.pictures import keras_code
+from fcn.ui import compute
+from fcn.ui.photo.source import SelectedPhoto
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(model: str, chosen: SelectedPhoto, stride: int, upsampling: str, max_side: int = 480) -> str:
+    """The program for a photo and settings; see `keras_code.write`."""
+    extra = compute.segmenter(model).kernel(STRIDES[0]).shape
+    return keras_code.write(compute.card(model), extra[3] - extra[2], stride, upsampling, _place(chosen), max_side)
+
+
+def show(model: str, chosen: SelectedPhoto, stride: int, upsampling: str, max_side: int = 480) -> None:
+    """Draw the part that opens on the program; arguments as for `write`."""
+    with st.expander("In Keras", icon=":material/code:", key="keras"):
+        st.markdown(
+            f"These lines do what this page shows: FCN-{stride}s, {keras_code.WORDS[upsampling]}. They need the "
+            "model file of this project. Copy them, or take them as a file."
+        )
+        if chosen.data is not None:
+            st.caption("Put your photo beside the file. Of one with more than 960 pixels a few edge pixels may differ.")
+        code = write(model, chosen, stride, upsampling, max_side)
+        st.code(code, language="python")
+        st.download_button("segment.py", code, "segment.py", "text/x-python", on_click="ignore", key="keras_file")
+
+
+def _place(chosen: SelectedPhoto) -> str | int:
+    """Where the program finds the photo: a path, or the seed of a street scene."""
+    if chosen.data is not None:
+        return chosen.name
+    if scene := re.fullmatch(r"scene-(\d+)", chosen.name):
+        return int(scene[1])
+    folder = (zoo.MODELS / zoo.read_companion(chosen.model).photos).resolve()
+    [file, *_] = sorted(folder.glob(f"{chosen.name}.*"))
+    return file.relative_to(ROOT).as_posix()

@@ -1,0 +1,185 @@
+"""What training changed: the kernel of a class onto itself, of pairs of classes, and what it does to the photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from fcn import explain
+from fcn.model import zoo
+from fcn.model.network import STRIDES
+from fcn.model.upsampling import apply_weights, arrange_weights, bilinear_kernel
+from fcn.photos.images import Labels
+from fcn.pictures import render
+from fcn.ui import compute, figures, turns
+from fcn.ui.controls import choice_control
+from fcn.ui.lessons import thread
+from fcn.ui.lessons.kernels import score_kernel
+from fcn.ui.lessons.resize_loss import LONGEST, Subject, map_png
+
+Pair = tuple[int, int]  # from class, to class
+
+
+@turns.fragment
+def trained(photo: Subject) -> None:
+    """Draw the section."""
+    card = photo.card
+    thread.heading("training")
+    st.markdown(
+        "At the start each class looks at its own scores only, through the tent above. Training may reshape it, and "
+        "may use every pair: what does a cell that says one class mean for another, in each of the pixels around it? "
+        "Red adds to the score, blue takes away."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        stride = choice_control("Kernel", STRIDES, STRIDES[0], "steps_trained_stride", lambda stride: f"x {stride}")
+        pairs = ordered(card.name, stride)
+        pair = st.selectbox(
+            "From the score of one class to the score of another",
+            list(pairs),
+            format_func=lambda pair: f"{title(card, pair)} (changed by {pairs[pair]:.1%})",
+            key=f"steps_pair_{card.name}_{stride}",
+            width=460,
+            help="Each class onto itself first, then the pairs; most changed first. 100 % is the length of the tent.",
+        )
+    after = score_kernel(card.name, stride)[:, :, pair[1], pair[0]]
+    before = bilinear_kernel(stride, 1)[:, :, 0, 0] * (pair[0] == pair[1])
+    figures.draw(weights(before, after), "steps_trained", f"Kernel from {title(card, pair)}: before, after, difference")
+    st.markdown(in_words(card, pair, before, after, stride))
+    on_the_photo(photo, stride, pair)
+
+
+def title(card: zoo.Card, pair: Pair) -> str:
+    """A pair of classes in words."""
+    source, target = (card.classes[index] for index in pair)
+    return f"{source} onto itself" if source == target else f"{source} → {target}"
+
+
+@compute.kept
+def ordered(model: str, stride: int) -> dict[Pair, float]:
+    """Change of each pair as a share of the tent's length: classes onto themselves first, then most changed first."""
+    classes = len(compute.card(model).classes)
+    tent = bilinear_kernel(stride, classes)
+    changes = explain.rank_changes(tent, score_kernel(model, stride))
+    length = float(np.linalg.norm(tent[:, :, 0, 0]))
+    by_self = sorted(changes, key=lambda change: change.source != change.target)  # stable: the order within stays
+    return {(change.source, change.target): change.amount / length for change in by_self}
+
+
+def weights(before: np.ndarray, after: np.ndarray) -> go.Figure:
+    """A kernel before and after training, and the difference, made stronger where it is faint."""
+    change = after - before
+    limit = float(max(np.abs(before).max(), np.abs(after).max(), 1e-9))
+    stronger = max(1, int(0.8 * limit / np.abs(change).max())) if change.any() else 1
+    titles = ["Before", "After", "Difference" + (f", {stronger} times stronger" if stronger > 1 else "")]
+    figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.03)
+    for column, (values, times) in enumerate(((before, 1), (after, 1), (change, stronger)), start=1):
+        map_ = figures.heat_map(times * values, colours=figures.DIVERGING, limits=(-limit, limit), unit="weight")
+        map_.customdata = values
+        map_.hovertemplate = "row %{y}, column %{x}<br>weight %{customdata:.3f}<extra></extra>"
+        map_.update(
+            showscale=column == 3, colorbar={"thickness": 12, "orientation": "h", "y": -0.2, "x": 0.5, "len": 0.6}
+        )
+        figure.add_trace(map_, 1, column)
+    figures.square(figure, 340)
+    figure.update_layout(margin_t=40)
+    return figure
+
+
+def in_words(card: zoo.Card, pair: Pair, before: np.ndarray, after: np.ndarray, stride: int) -> str:
+    """What the three pictures of a kernel say."""
+    source, target = (card.classes[index] for index in pair)
+    change, area = (
+        after - before,
+        stride * stride,
+    )  # the weights that meet in a pixel: their sum over the stride squared
+    total, was = float(after.sum()) / area, float(before.sum()) / area
+    row, column = np.unravel_index(np.abs(change).argmax(), change.shape)
+    down, right = row - stride + 0.5, column - stride + 0.5
+    place = (
+        f"{abs(down):.0f} pixels {'below' if down > 0 else 'above'} the middle of the cell and "
+        f"{abs(right):.0f} to the {'right' if right > 0 else 'left'}"
+    )
+    if source == target:
+        kept = "more" if total > was else "less" if total < was else "as much"
+        first = (
+            f"The four cells around a pixel pass on {total:.2f} times the score of **{source}** on average, "
+            f"{kept} than the {was:.2f} of plain interpolation."
+            if kept != "as much"
+            else f"The four cells around a pixel pass on the score of **{source}** as before."
+        )
+    else:
+        first = (
+            f"At the start **{source}** said nothing about **{target}**. Now a score of 1 for {source} in all cells "
+            f"{'adds' if total > 0 else 'takes'} {abs(total):.3f} {'to' if total > 0 else 'from'} the score of "
+            f"{target} on average."
+        )
+    return f"{first} The greatest change of a weight is {change[row, column]:+.3f}, {place}."
+
+
+def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
+    """Labels by the kernel of the start and by the trained one, and where they differ."""
+    model, key = photo.card.name, (photo.sha256, LONGEST, stride)
+    before = compute.compute_once(("labels by the start", model, *key), lambda: Shared(start_labels(photo, stride)))
+    after = compute.segmentation(model, photo.sha256, LONGEST, stride, "transposed", photo.scores).labels
+    alone = compute.compute_once(
+        ("labels by a pair", model, *key, pair), lambda: Shared(start_labels(photo, stride, pair))
+    )
+    changed = before.labels != after
+    st.markdown("**What the kernel does to this photo**")
+    pictures = (
+        ("By the kernel of the start", map_png(photo.card, before.labels)),
+        ("By the trained kernel", map_png(photo.card, after)),
+        ("Difference", render.errors_png(changed, np.zeros(changed.shape, bool))),
+    )
+    alts = ("Labels by plain interpolation", "Labels by the trained kernel", f"{int(changed.sum())} pixels that differ")
+    for column, (name, picture), alt in zip(st.columns(3), pictures, alts, strict=True):
+        with column:
+            st.markdown(name)
+            st.image(picture, width="stretch", alt=alt)
+    by_pair = int((alone.labels != before.labels).sum())
+    st.markdown(
+        f"The whole kernel gives **{int(changed.sum()):,} pixels** ({changed.mean():.1%}) of this photo another class, "
+        "orange in the last picture."
+        + (truth_in_words(photo, before.labels, after) if photo.is_truth else "")
+        + f" The part that is shown above, {title(photo.card, pair)}, gives {by_pair:,} another class by itself."
+        + shape_in_words(photo, stride)
+    )
+
+
+class Shared:
+    """Labels that say their size, as the store wants it."""
+
+    def __init__(self, labels: Labels):
+        self.labels = labels
+        self.nbytes = labels.nbytes
+
+
+def start_labels(photo: Subject, stride: int, pair: Pair | None = None) -> Labels:
+    """Labels by the kernel of the start, (h, w) uint8; with the trained weights of one pair, if that is given."""
+    scores, classes = photo.scores, len(photo.card.classes)
+    kernel = bilinear_kernel(stride, classes)
+    if pair is not None:
+        kernel[:, :, pair[1], pair[0]] = score_kernel(photo.card.name, stride)[:, :, pair[1], pair[0]]
+    full = apply_weights(scores.maps[stride], stride, arrange_weights(kernel))
+    return full[: scores.height, : scores.width].argmax(-1).astype(np.uint8)
+
+
+def truth_in_words(photo: Subject, before: Labels, after: Labels) -> str:
+    """How many of the changed pixels became right, where that is known."""
+    known = (before != after) & (photo.labels < len(photo.card.classes))
+    better, worse = (int((known & (labels == photo.labels)).sum()) for labels in (after, before))
+    return f" Of these, {better:,} became right and {worse:,} became wrong."
+
+
+def shape_in_words(photo: Subject, stride: int) -> str:
+    """How much of the kernel belongs to the shape channels, if there are any."""
+    kernel, classes = compute.segmenter(photo.card.name).kernel(stride), len(photo.card.classes)
+    if (extra := kernel.shape[3] - classes) == 0:
+        return ""
+    share = float(np.abs(kernel[..., classes:]).sum() / np.abs(kernel).sum())
+    return (
+        f" The kernel also sees {extra} shape channels, which hint where in a cell an edge lies: {share:.0%} of its "
+        "weight is theirs."
+    )

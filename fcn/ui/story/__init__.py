@@ -1,0 +1,1 @@
+"""The story from photo to pixels: one picture that changes continuously."""

@@ -1,0 +1,139 @@
+"""What the story says at each beat: a sentence, and a number that is true of this photo."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from fcn.model.network import STRIDES
+from fcn.photos.images import Labels
+from fcn.quality.metrics import confusion_matrix, mean_iou
+from fcn.ui.lessons.resize_loss import Subject
+
+#: The seven stops; some have several beats.
+STOPS = ("Photo", "Halved five times", "Cells", "Zeros between", "Kernel stamped", "Result", "Sharpened")
+HALVINGS = (2, 4, 8, 16, 32)
+#: What happens on the way down, by the stride that is reached.
+ON_THE_WAY = {
+    2: "A convolution takes every second step, so half the rows and columns are left. Behind the photo: one of the "
+    "pictures that the network sees instead, a feature map.",
+    4: "Halved again. Each number now knows a small patch of the photo: edges, colours, stripes.",
+    8: "Fewer places, but more numbers in each. Small shapes are told apart.",
+    16: "Parts of things: a wheel, a leg, a piece of sky. Where exactly they end is already vague.",
+    32: "After five halvings the network knows best what there is, and worst where it is.",
+}
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One place on the way.
+
+    Attributes:
+        stop: Index of the stop that it belongs to.
+        sentence: What happens.
+        number: A number that is true of this photo.
+        unit: What the number counts.
+    """
+
+    stop: int
+    sentence: str
+    number: str
+    unit: str
+
+
+def beats(photo: Subject, labels: dict[int, Labels], channels: dict[int, int]) -> list[dict[str, Any]]:
+    """Tell the story of a photo.
+
+    Args:
+        photo: The photo and its score maps.
+        labels: Stride -> (h, w) uint8, by transposed convolution.
+        channels: Stride -> number of channels of the network's features there.
+
+    Returns:
+        The beats in their order, as plain values: the photo, five halvings, cells, zeros, kernel, result, FCN-16s,
+        FCN-8s, and the truth where it is known.
+    """
+    width, height = photo.scores.width, photo.scores.height
+    coarse = photo.scores.coarse_labels(STRIDES[0])
+    rows, columns = coarse.shape
+    told = [
+        Beat(
+            0,
+            "The photo as the network gets it. A pixel is a colour; the question is what it shows.",
+            f"{width * height:,}",
+            f"pixels, {width} x {height}, each waiting for a class",
+        )
+    ]
+    for stride in HALVINGS:
+        places = f"{-(-width // stride)} x {-(-height // stride)}"
+        told.append(Beat(1, ON_THE_WAY[stride], places, f"places are left, with {channels[stride]:,} numbers in each"))
+    told += [
+        Beat(
+            2,
+            "Each cell names the class with its highest score. This is all that FCN-32s says of the photo.",
+            f"{coarse.size}",
+            f"answers for {width * height:,} pixels: one for about {width * height / coarse.size:,.0f}",
+        ),
+        Beat(
+            3,
+            "Zeros go between the cells, so that each stands where it belongs in the large picture. Nothing new is "
+            "known yet. Each dot is a single pixel, drawn larger.",
+            f"{1 - coarse.size / (width * height):.1%}",
+            "of the large picture are zeros now",
+        ),
+        Beat(
+            4,
+            "Cell by cell the kernel is stamped onto the picture, times the scores of the cell. Where stamps overlap "
+            "they add up, until every pixel is reached.",
+            f"{coarse.size}",
+            f"stamps of {2 * STRIDES[0]} x {2 * STRIDES[0]} pixels; four of them meet on a pixel",
+        ),
+        result(photo, labels[STRIDES[0]], coarse),
+    ]
+    return [asdict(beat) for beat in [*told, *sharpened(photo, labels)]]
+
+
+def result(photo: Subject, labels: Labels, coarse: Labels) -> Beat:
+    """How many pixels got another class than their cell."""
+    stride = STRIDES[0]
+    cells = coarse.repeat(stride, 0).repeat(stride, 1)[: labels.shape[0], : labels.shape[1]]
+    share = float((cells != labels).mean())
+    sentence = "In each pixel the highest sum wins: a class for every pixel, at the size of the photo."
+    if photo.is_truth:
+        return Beat(
+            5, sentence, f"{_miou(photo, labels):.1f} %", "mIoU: how well the areas of the classes fit the truth"
+        )
+    return Beat(5, sentence, f"{share:.1%}", "of the pixels got another class than their cell")
+
+
+def sharpened(photo: Subject, labels: dict[int, Labels]) -> list[Beat]:
+    """FCN-16s, FCN-8s, and the truth where it is known."""
+    told = []
+    for stride, before in ((16, 32), (8, 16)):
+        sentence = (
+            f"FCN-{stride}s adds what an earlier layer saw, in cells of {stride} x {stride} pixels: the same "
+            "upsampling, finer cells."
+        )
+        moved = float((labels[stride] != labels[before]).mean())
+        if photo.is_truth:
+            told.append(
+                Beat(6, sentence, f"{_miou(photo, labels[stride]):.1f} %", f"mIoU; {moved:.1%} of the pixels changed")
+            )
+        else:
+            told.append(Beat(6, sentence, f"{moved:.1%}", "of the pixels changed their class"))
+    if photo.is_truth:
+        wrong = float((photo.labels != labels[8])[photo.labels < len(photo.card.classes)].mean())
+        sentence = "The truth, drawn with the scene. The network has never seen it."
+        told.append(Beat(6, sentence, f"{1 - wrong:.1%}", "of the pixels are right by FCN-8s"))
+    return told
+
+
+def _miou(photo: Subject, labels: Labels) -> float:
+    return 100 * mean_iou(confusion_matrix(photo.labels, labels, len(photo.card.classes)))
+
+
+def contrast(maps: np.ndarray) -> np.ndarray:
+    """The feature map with the most contrast: (h, w, K) uint8 -> (h, w) uint8."""
+    return maps[..., int(maps.std((0, 1)).argmax())]
