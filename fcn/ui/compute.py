@@ -17,7 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from threadpoolctl import threadpool_limits
 
 from fcn.compute.decoding import Decoder
-from fcn.compute.keras_process import Reference
+from fcn.compute.keras_process import KerasProcess
 from fcn.compute.workers import Workers
 from fcn.errors import ModelError
 from fcn.internals import keep_uploads_in_memory
@@ -34,6 +34,7 @@ _exports = threading.Lock()
 _mine = threading.local()  # .held: whether this thread has a turn
 BLAS_THREADS = 1  # visitors come in parallel; threads that wait for each other only slow them
 STORE = 64 * 1024**2  # bytes of results
+KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
 
 keep_uploads_in_memory(MAX_BYTES + 1024**2)
 
@@ -48,9 +49,15 @@ class Encoded(bytes):
 
 
 @st.cache_resource(show_spinner=False)
-def reference() -> Reference:
-    """Keras, for the step by step page."""
-    return Reference()
+def keras() -> KerasProcess:
+    """Keras, in its process: the check of the step by step page, and training."""
+    return KerasProcess()
+
+
+@st.cache_resource(show_spinner=False)
+def keras_line() -> Workers:
+    """Where questions to Keras wait: not on the threads that photos need."""
+    return Workers(1, KERAS_STORE, _aside)
 
 
 @st.cache_resource(show_spinner=False)
@@ -164,9 +171,10 @@ def decode_upload(data: bytes, name: str, placeholder: DeltaGenerator | None = N
 
 
 def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
-    """What Keras gives; see `Reference.transposed`."""
-    key = ("keras", scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
-    return compute_once(key, lambda: reference().transposed(scores, stride, kernel))
+    """What Keras gives; see `KerasProcess.transposed`."""
+    key = (scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
+    process = keras()
+    return keras_line().get(key, lambda: process.transposed(scores, stride, kernel), lambda before: _look_up())
 
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
@@ -184,12 +192,17 @@ def compute_once(
 
     def waiting(before: int) -> None:
         if placeholder is None:
-            st.session_state.get("own")
+            _look_up()
         else:
             said = f"Photos before yours in the line: {before}" if before else "Looking at the photo"
             placeholder.caption(f":material/hourglass_top: {said}")
 
     return workers().get(key, make, waiting, keep)
+
+
+def _look_up() -> None:
+    """Give Streamlit a chance to end the run of a visitor who has left."""
+    st.session_state.get("own")
 
 
 def export_file(make: Callable[[], bytes]) -> bytes:
