@@ -1,4 +1,4 @@
-"""The command line: python -m fcn segment | evaluate | train | convert."""
+"""The command line: python -m fcn segment | evaluate | train | convert | record-learning."""
 
 from __future__ import annotations
 
@@ -124,6 +124,14 @@ def convert(options: argparse.Namespace) -> int:
     path.write_bytes(engines.convert(zoo.load(card, options.folder)))
     zoo.write_card(replace(card, converted=zoo.file_hash(path)), options.folder)
     print(f"Wrote {path}")
+    return 0
+
+
+def record_learning(options: argparse.Namespace) -> int:
+    """Record the runs that the page "Watch it learn" plays."""
+    from fcn.compute import recording
+
+    recording.record(options.out or recording.FILE, lambda line: print(line, flush=True))
     return 0
 
 
@@ -276,6 +284,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--model", default="street", help="name of the model (default: street)")
     command.add_argument("--folder", metavar="DIR", type=Path, default=zoo.MODELS, help="default: assets/models")
     command.set_defaults(run=convert)
+
+    command = commands.add_parser(
+        "record-learning",
+        help='record the runs of the page "Watch it learn"',
+        formatter_class=plain,
+        description="Train the upsampling layer alone, from several starts, on synthetic scenes as the street model\n"
+        "sees them, and write what the page plays. Again for every new street model; takes some minutes.",
+        epilog="example:\n  python -m fcn record-learning",
+    )
+    command.add_argument("--out", metavar="FILE.xz", type=Path, help="default: assets/learning.xz")
+    command.set_defaults(run=record_learning)
     return parser
 
 

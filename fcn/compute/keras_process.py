@@ -56,13 +56,20 @@ class KerasProcess:
         process = self._process
         return process.pid if process and process.poll() is None else None
 
-    def ask(self, question: str, values: Values | None = None, arrays: Arrays | None = None) -> tuple[Values, Arrays]:
+    def ask(
+        self,
+        question: str,
+        values: Values | None = None,
+        arrays: Arrays | None = None,
+        seconds: float | None = None,
+    ) -> tuple[Values, Arrays]:
         """Ask a question of `fcn.compute.keras_questions`.
 
         Args:
             question: Its name.
             values: Plain values that it takes.
             arrays: Arrays that it takes.
+            seconds: For the answer; default: as for every question.
 
         Returns:
             Plain values and arrays, by name.
@@ -70,7 +77,7 @@ class KerasProcess:
         Raises:
             ModelError: The process ended, hung or could not do it.
         """
-        return self._line.submit(self._exchange, question, values or {}, arrays or {}).result()
+        return self._line.submit(self._exchange, question, values or {}, arrays or {}, seconds or self._answer).result()
 
     def load(self) -> None:
         """Start the process, if it does not run, and wait until Keras is loaded.
@@ -105,17 +112,22 @@ class KerasProcess:
         if process:
             _end(process)
 
-    def _exchange(self, question: str, values: Values, arrays: Arrays) -> tuple[Values, Arrays]:
+    def _exchange(self, question: str, values: Values, arrays: Arrays, seconds: float) -> tuple[Values, Arrays]:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
             self._asked += 1
             fresh = self._process is None or self._process.poll() is not None
             process = self._process = _started() if fresh or self._process is None else self._process
-        seconds = max(LOADING, self._answer) if fresh else self._answer
+        seconds = max(LOADING, seconds) if fresh else seconds
         hangs = threading.Event()
-        # A read cannot be given up, but a process that is killed ends it: that a pipe is full or half read included.
-        watch = threading.Timer(seconds, lambda: (hangs.set(), process.kill()))
+
+        def give_up() -> None:
+            hangs.set()
+            process.kill()
+
+        # A read cannot be given up, but killing the process ends it, and a write to a full pipe as well.
+        watch = threading.Timer(seconds, give_up)
         watch.daemon = True
         watch.start()
         assert process.stdin and process.stdout  # they are pipes
@@ -135,7 +147,12 @@ class KerasProcess:
     def _end_when_idle(self) -> None:
         with self._lock:
             asked = self._asked
-            self._timer = threading.Timer(self._idle, lambda: self._asked == asked and self.stop())
+
+            def end() -> None:
+                if self._asked == asked:
+                    self.stop()
+
+            self._timer = threading.Timer(self._idle, end)
             self._timer.daemon = True
             self._timer.start()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ Values = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 
 
-def write(pipe: BinaryIO, values: Values, arrays: Arrays | None = None) -> None:
+def write(pipe: IO[bytes], values: Values, arrays: Arrays | None = None) -> None:
     """Write a message: its length, a line of JSON with the shapes of the arrays, then their bytes.
 
     Args:
@@ -31,7 +31,7 @@ def write(pipe: BinaryIO, values: Values, arrays: Arrays | None = None) -> None:
     pipe.flush()
 
 
-def read(pipe: BinaryIO) -> tuple[Values, Arrays]:
+def read(pipe: IO[bytes]) -> tuple[Values, Arrays]:
     """Read a message, as `write` takes it.
 
     Raises:
@@ -50,7 +50,7 @@ def read(pipe: BinaryIO) -> tuple[Values, Arrays]:
         raise EOFError(f"This is no message: {error}") from error
 
 
-def _exactly(pipe: BinaryIO, count: int) -> bytes:
+def _exactly(pipe: IO[bytes], count: int) -> bytes:
     if not 0 <= count <= MOST:
         raise EOFError(f"A message of {count} bytes is broken.")
     data = pipe.read(count)

@@ -142,7 +142,12 @@ class Segmenter:
         return Scores(maps, outputs["shape_32"], features, channels, prepared.height, prepared.width, milliseconds)
 
     def upsample(
-        self, scores: Scores, stride: int = 32, upsampling: str = "transposed", confidence: bool = False
+        self,
+        scores: Scores,
+        stride: int = 32,
+        upsampling: str = "transposed",
+        confidence: bool = False,
+        kernel: np.ndarray | None = None,
     ) -> Segmentation:
         """Bring a score map to working size and choose the best class of each pixel.
 
@@ -152,18 +157,24 @@ class Segmenter:
             upsampling: "nearest", "bilinear" or "transposed"; "mixed", for stride 32 of a model with shape channels,
                 is bilinear on scores that these were mixed into.
             confidence: Work out how probable the best class is, too.
+            kernel: For "transposed", one to use instead of the trained one: (2 stride, 2 stride, C, C), or C + E input
+                channels as that of `kernel`.
 
         Raises:
             ModelError: There is no such stride or upsampling.
         """
         start = time.perf_counter()
-        full = self._enlarge(scores, stride, upsampling)
-        full = full[: scores.height, : scores.width]  # (h, w, C)
+        full = self.enlarge(scores, stride, upsampling, kernel)
         labels = full.argmax(-1).astype(np.uint8)
         milliseconds = 1000 * (time.perf_counter() - start)
         return Segmentation(labels, _best_probability(full) if confidence else None, milliseconds)
 
-    def _enlarge(self, scores: Scores, stride: int, upsampling: str) -> np.ndarray:
+    def enlarge(self, scores: Scores, stride: int, upsampling: str, kernel: np.ndarray | None = None) -> np.ndarray:
+        """Scores of every pixel of the photo at working size, (h, w, C) float32; arguments as for `upsample`."""
+        full = self._enlarge(scores, stride, upsampling, kernel)
+        return full[: scores.height, : scores.width]
+
+    def _enlarge(self, scores: Scores, stride: int, upsampling: str, kernel: np.ndarray | None) -> np.ndarray:
         """Scores of every pixel, padding included: (H32, W32, C) float32."""
         if stride not in STRIDES or upsampling not in self.upsamplings(stride):
             raise ModelError(
@@ -175,11 +186,13 @@ class Segmenter:
             return nearest(maps, stride)
         if upsampling == "bilinear":
             return bilinear(maps, stride)
+        if kernel is not None and kernel.shape[3] == maps.shape[-1]:  # it does not see the shape channels
+            return apply_weights(maps, stride, arrange_weights(kernel))
         if stride == 32:
             maps = np.concatenate([maps, scores.shape], axis=-1)
         if upsampling == "mixed":
             return bilinear(maps @ self.engine.mix, stride)
-        return apply_weights(maps, stride, self._weights[stride])
+        return apply_weights(maps, stride, self._weights[stride] if kernel is None else arrange_weights(kernel))
 
     def kernel(self, stride: int) -> np.ndarray:
         """Return the trained kernel of a transposed convolution.

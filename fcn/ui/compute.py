@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -18,14 +19,16 @@ from threadpoolctl import threadpool_limits
 
 from fcn.compute.decoding import Decoder
 from fcn.compute.keras_process import KerasProcess
+from fcn.compute.trainings import Trainings
 from fcn.compute.workers import Workers
 from fcn.errors import ModelError
 from fcn.internals import keep_uploads_in_memory
-from fcn.machine import processors
+from fcn.machine import free_memory, processors
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
 from fcn.photos.files import MAX_BYTES
 from fcn.photos.images import Photo, Pixels
+from fcn.ui.learning.own_kernel import OwnKernel
 
 T = TypeVar("T")
 TURNS = max(2, processors())
@@ -35,6 +38,7 @@ _mine = threading.local()  # .held: whether this thread has a turn
 BLAS_THREADS = 1  # visitors come in parallel; threads that wait for each other only slow them
 STORE = 64 * 1024**2  # bytes of results
 KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
+KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
 
 keep_uploads_in_memory(MAX_BYTES + 1024**2)
 
@@ -58,6 +62,12 @@ def keras() -> KerasProcess:
 def keras_line() -> Workers:
     """Where questions to Keras wait: not on the threads that photos need."""
     return Workers(1, KERAS_STORE, _aside)
+
+
+@st.cache_resource(show_spinner=False)
+def trainings() -> Trainings:
+    """All runs of "Watch it learn"."""
+    return Trainings(keras())
 
 
 @st.cache_resource(show_spinner=False)
@@ -155,10 +165,15 @@ def segmentation(
     upsampling: str,
     scored: Scores,
     placeholder: DeltaGenerator | None = None,
+    own: OwnKernel | None = None,
 ) -> Segmentation:
-    """Labels from one upsampling of a photo's score map; arguments as for `scores`."""
+    """Labels from one upsampling of a photo's score map; arguments as for `scores`, and a visitor's own kernel."""
     network, key = segmenter(model), ("labels", model, photo, max_side, stride, upsampling)
-    return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), placeholder)
+    if own is None or upsampling != "transposed":
+        return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), placeholder)
+    weights = own.weights
+    make = partial(network.upsample, scored, stride, upsampling, confidence=True, kernel=weights)
+    return compute_once((*key, own.sha256), make, placeholder)
 
 
 def decode_upload(data: bytes, name: str, placeholder: DeltaGenerator | None = None) -> Photo:
@@ -175,6 +190,19 @@ def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     key = (scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
     process = keras()
     return keras_line().get(key, lambda: process.transposed(scores, stride, kernel), lambda before: _look_up())
+
+
+def training_refused() -> str | None:
+    """Why nobody can train now, in a sentence; None if one can."""
+    free = free_memory()
+    if keras().pid is not None or free is None or free >= KERAS_MEMORY:
+        return None
+    return f"The server has {free / 1e9:.1f} GB of memory left; training needs {KERAS_MEMORY / 1e9:.1f} GB."
+
+
+def layer_file(kernel: np.ndarray) -> bytes:
+    """A .keras file of an upsampling layer with this kernel."""
+    return keras().ask("save", arrays={"kernel": kernel})[1]["file"].tobytes()
 
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:

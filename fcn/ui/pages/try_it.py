@@ -20,6 +20,7 @@ from fcn.pictures.export import Export
 from fcn.ui import compute, findings, logs, parts
 from fcn.ui.classroom import flags, share
 from fcn.ui.controls import choice_control
+from fcn.ui.learning import own_kernel
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo import score_own, source
 from fcn.ui.photo.source import SelectedPhoto
@@ -67,6 +68,7 @@ def show() -> None:
     if sentence := source.refused():
         parts.show_error(f"{sentence} The last photo stays.")
     result = segment(settings, chosen, placeholder)
+    own_kernel.notice(settings.model, settings.stride)
     pictures(settings, chosen, card, result)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         facts(settings, chosen, result)
@@ -127,8 +129,9 @@ def segment(settings: Settings, chosen: SelectedPhoto, placeholder: DeltaGenerat
     start = time.perf_counter()
     key = (settings.model, chosen.photo.sha256, settings.max_side)
     scores = compute.scores(*key, chosen.photo, placeholder)
+    own = own_kernel.current(settings.model, settings.stride)
     by_upsampling = {
-        way: compute.segmentation(*key, settings.stride, way, scores, placeholder) for way in UPSAMPLING_TITLES
+        way: compute.segmentation(*key, settings.stride, way, scores, placeholder, own) for way in UPSAMPLING_TITLES
     }
     placeholder.empty()
     logs.line(
