@@ -113,7 +113,7 @@ def test_it_ends_when_nobody_asks() -> None:
 
 def test_messages_come_as_they_went() -> None:
     pipe = io.BytesIO()
-    arrays = {"a": np.arange(6, dtype=np.uint8).reshape(2, 3).T, "none": np.zeros((0, 4), np.float16)}
+    arrays: messages.Arrays = {"a": np.arange(6, dtype=np.uint8).reshape(2, 3).T, "none": np.zeros((0, 4), np.float16)}
     messages.write(pipe, {"x": [1, None, "ü"]}, arrays)
     messages.write(pipe, {})
     pipe.seek(0)

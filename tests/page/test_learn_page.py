@@ -36,7 +36,7 @@ def ran(app: AppTest) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    return "\n".join(element.value for kind in ("markdown", "caption", "info") for element in app.get(kind))
+    return "\n".join(element.value for shown in (app.markdown, app.caption, app.info) for element in shown)
 
 
 def payloads(app: AppTest) -> list[dict[str, Any]]:
