@@ -1,4 +1,4 @@
-"""The command line: python -m fcn segment | evaluate | train | convert | suits."""
+"""The command line: fcn segment | evaluate | train | convert | suits | record-learning."""
 
 from __future__ import annotations
 
@@ -164,6 +164,14 @@ def _named_folder(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
+def record_learning(options: argparse.Namespace) -> int:
+    """Record the runs that the page "Watch it learn" plays."""
+    from fcn.compute import recording
+
+    recording.record(options.out or recording.FILE, lambda line: print(line, flush=True))
+    return 0
+
+
 def table(report: dict[str, Any]) -> str:
     """The scores as lines for people: one row a stride and upsampling, then the IoU of each class."""
     results = report["results"]
@@ -326,6 +334,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--other", metavar="DIR", type=Path, action="append", default=[], help="photos of neither")
     command.add_argument("--check", action="store_true", help="judge by the limits that the cards hold")
     command.set_defaults(run=suits)
+
+    command = commands.add_parser(
+        "record-learning",
+        help='record the runs of the page "Watch it learn"',
+        formatter_class=plain,
+        description="Train the upsampling layer alone, from several starts, on synthetic scenes as the street model\n"
+        "sees them, and write what the page plays. Again for every new street model; takes some minutes.",
+        epilog="example:\n  python -m fcn record-learning",
+    )
+    command.add_argument("--out", metavar="FILE.xz", type=Path, help="default: assets/learning.xz")
+    command.set_defaults(run=record_learning)
     return parser
 
 

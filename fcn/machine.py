@@ -66,3 +66,17 @@ def _settings(groups: Path, name: str) -> Iterator[str]:
         if folder == groups or groups not in folder.parents:
             return
         folder = folder.parent
+
+
+def free_memory(groups: Path = Path("/sys/fs/cgroup"), system: Path = Path("/proc/meminfo")) -> int | None:
+    """Bytes of memory that can still be taken, of the machine and of the container; None where that is not told."""
+    found = []
+    with suppress(OSError, ValueError, KeyError):
+        lines = (line.split() for line in system.read_text(encoding="ascii").splitlines())
+        found.append(1024 * int({line[0]: line[1] for line in lines}["MemAvailable:"]))
+    with suppress(OSError, ValueError, KeyError):  # there is no such file, or it says "max"
+        limit, current = (int((groups / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        lines = (line.split() for line in (groups / "memory.stat").read_text(encoding="ascii").splitlines())
+        cached = int({line[0]: line[1] for line in lines}["inactive_file"])  # the system gives this back when asked
+        found.append(limit - current + cached)
+    return min(found, default=None)

@@ -1,33 +1,91 @@
-"""Keras in a process of its own: the reference that the step by step page checks its result against.
+"""Keras in a process of its own: it checks the step by step page, and it trains on the page "Watch it learn".
 
 TensorFlow takes 600 MB and four seconds to load. The server does without it: this process starts with the first
-question and ends when nobody has asked for IDLE seconds.
+question and ends when nobody has asked for IDLE seconds. It has the lowest priority, a limit on its memory, and a time
+for each question: a process that hangs is killed, whoever asked reads a sentence, and the next question starts another.
+
+What this does not guard against: the process may read what the server's user may read. It is the project's own code,
+and visitors send it numbers only.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fcn.compute import messages
+from fcn.compute.messages import Arrays, Values
 from fcn.errors import ModelError
 
 IDLE = 120.0  # seconds
+LOADING = 90.0  # seconds for the first answer: a busy machine takes ten times as long as a quiet one
+ANSWER = 20.0  # seconds for any other
+ENDED = "Keras does not answer: its process has ended. Press again: it starts anew."
+HANGS = "Keras did not answer within {:.0f} s and was ended. Press again: it starts anew."
 
 
-class Reference:
-    """Asks Keras; threads take turns."""
+class KerasProcess:
+    """Asks Keras, one question at a time, in the order in which they come.
 
-    def __init__(self, idle: float = IDLE):
-        self._idle = idle
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+    `ask` waits for its answer: call it on a thread that nobody else needs.
+    """
+
+    def __init__(self, idle: float = IDLE, answer: float = ANSWER):
+        """Prepare; nothing runs before the first question.
+
+        Args:
+            idle: Seconds after the last answer until the process is ended.
+            answer: Seconds that it has for an answer.
+        """
+        self._idle, self._answer = idle, answer
+        self._line = ThreadPoolExecutor(1, "keras")  # a lock would not be fair: a training would never let others in
+        self._lock = threading.Lock()  # of what follows
+        self._process: subprocess.Popen[bytes] | None = None
+        self._asked = 0  # questions so far
         self._timer: threading.Timer | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process, while it runs."""
+        process = self._process
+        return process.pid if process and process.poll() is None else None
+
+    def ask(
+        self,
+        question: str,
+        values: Values | None = None,
+        arrays: Arrays | None = None,
+        seconds: float | None = None,
+    ) -> tuple[Values, Arrays]:
+        """Ask a question of `fcn.compute.keras_questions`.
+
+        Args:
+            question: Its name.
+            values: Plain values that it takes.
+            arrays: Arrays that it takes.
+            seconds: For the answer; default: as for every question.
+
+        Returns:
+            Plain values and arrays, by name.
+
+        Raises:
+            ModelError: The process ended, hung or could not do it.
+        """
+        return self._line.submit(self._exchange, question, values or {}, arrays or {}, seconds or self._answer).result()
+
+    def load(self) -> None:
+        """Start the process, if it does not run, and wait until Keras is loaded.
+
+        Raises:
+            ModelError: As for `ask`.
+        """
+        self.ask("load")
 
     def transposed(self, scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
         """The result of `keras.layers.Conv2DTranspose` (one filter, padding "same", no bias) with this kernel.
@@ -41,60 +99,79 @@ class Reference:
             (h stride, w stride) float32.
 
         Raises:
-            ModelError: Keras does not answer.
+            ModelError: As for `ask`.
         """
-        question = {"scores": scores.tolist(), "stride": stride, "kernel": kernel.tolist()}
-        with self._lock:
-            if self._timer:
-                self._timer.cancel()
-            process = self._process = self._running()
-            assert process.stdin and process.stdout  # they are pipes
-            try:
-                process.stdin.write(json.dumps(question) + "\n")
-                process.stdin.flush()
-                answer = process.stdout.readline()
-            except OSError:
-                answer = ""
-            if not answer:
-                raise ModelError("Keras does not answer: its process has ended. Press Play again in a moment.")
-            self._timer = threading.Timer(self._idle, self.stop)
-            self._timer.daemon = True
-            self._timer.start()
-        return np.asarray(json.loads(answer), np.float32)
+        return self.ask("transposed", {"stride": stride}, {"scores": scores, "kernel": kernel})[1]["full"]
 
     def stop(self) -> None:
         """End the process; the next question starts another."""
         with self._lock:
-            if self._process:
-                self._process.kill()
-                self._process.communicate()
-                self._process = None
+            if self._timer:
+                self._timer.cancel()
+            process, self._process = self._process, None
+        if process:
+            _end(process)
 
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process and self._process.poll() is None:
-            return self._process
-        return subprocess.Popen(
-            [sys.executable, "-m", "fcn.compute.keras_process"],
-            cwd=Path(__file__).parents[2],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+    def _exchange(self, question: str, values: Values, arrays: Arrays, seconds: float) -> tuple[Values, Arrays]:
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
+            self._asked += 1
+            fresh = self._process is None or self._process.poll() is not None
+            process = self._process = _started() if fresh or self._process is None else self._process
+        seconds = max(LOADING, seconds) if fresh else seconds
+        hangs = threading.Event()
+
+        def give_up() -> None:
+            hangs.set()
+            process.kill()
+
+        # A read cannot be given up, but killing the process ends it, and a write to a full pipe as well.
+        watch = threading.Timer(seconds, give_up)
+        watch.daemon = True
+        watch.start()
+        assert process.stdin and process.stdout  # they are pipes
+        try:
+            messages.write(process.stdin, {"question": question, **values}, arrays)
+            answer, found = messages.read(process.stdout)
+        except (OSError, EOFError, ValueError) as error:
+            _end(process)
+            raise ModelError(HANGS.format(seconds) if hangs.is_set() else ENDED) from error
+        finally:
+            watch.cancel()
+            self._end_when_idle()
+        if "error" in answer:
+            raise ModelError(f"Keras cannot do this: {answer['error']}")
+        return answer, found
+
+    def _end_when_idle(self) -> None:
+        with self._lock:
+            asked = self._asked
+
+            def end() -> None:
+                if self._asked == asked:
+                    self.stop()
+
+            self._timer = threading.Timer(self._idle, end)
+            self._timer.daemon = True
+            self._timer.start()
 
 
-def answered(question: dict[str, Any]) -> np.ndarray:
-    """What Keras gives; arguments and result as for `Reference.transposed`."""
-    import keras
+def _started() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "fcn.compute.keras_questions"],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl+C in a terminal is meant for the server, which ends it in order
+    )
 
-    kernel = np.asarray(question["kernel"], np.float32)[:, :, np.newaxis, np.newaxis]  # (k, k, 1, 1)
-    layer = keras.layers.Conv2DTranspose(1, len(kernel), question["stride"], padding="same", use_bias=False)
-    layer.build((None, None, None, 1))
-    layer.kernel.assign(kernel)
-    full = layer(np.asarray(question["scores"], np.float32)[np.newaxis, :, :, np.newaxis])
-    return np.asarray(keras.ops.convert_to_numpy(full))[0, :, :, 0]
 
-
-if __name__ == "__main__":  # a question a line on stdin, an answer a line on stdout, until stdin ends
-    for line in sys.stdin:
-        print(json.dumps(answered(json.loads(line)).tolist()), flush=True)
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()  # a stopped process too
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()

@@ -102,8 +102,16 @@ class Segmenter:
         self._weights = {stride: arrange_weights(kernel) for stride, kernel in self._kernels.items()}
 
     def with_kernels(self, kernels: dict[int, np.ndarray]) -> Segmenter:
-        """The same network with other transposed convolutions: stride -> (2 stride, 2 stride, C, C + E) float32."""
-        return Segmenter(self.engine, self.card, kernels)
+        """The same network with other transposed convolutions.
+
+        Args:
+            kernels: Stride -> (2 stride, 2 stride, C, C + E) float32; one with C input channels sees no shape channels.
+        """
+        filled = {}
+        for stride, kernel in kernels.items():
+            lacking = self.kernel(stride).shape[3] - kernel.shape[3]
+            filled[stride] = np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, lacking)))
+        return Segmenter(self.engine, self.card, filled)
 
     @classmethod
     def load(cls, name: str, engine: str | None = None) -> Segmenter:
@@ -170,11 +178,15 @@ class Segmenter:
             ModelError: There is no such stride or upsampling.
         """
         start = time.perf_counter()
-        full = self._enlarge(scores, stride, upsampling)
-        full = full[: scores.height, : scores.width]  # (h, w, C)
+        full = self.enlarge(scores, stride, upsampling)
         labels = full.argmax(-1).astype(np.uint8)
         milliseconds = 1000 * (time.perf_counter() - start)
         return Segmentation(labels, _best_probability(full) if confidence else None, milliseconds)
+
+    def enlarge(self, scores: Scores, stride: int, upsampling: str) -> np.ndarray:
+        """Scores of every pixel of the photo at working size, (h, w, C) float32; arguments as for `upsample`."""
+        full = self._enlarge(scores, stride, upsampling)
+        return full[: scores.height, : scores.width]
 
     def _enlarge(self, scores: Scores, stride: int, upsampling: str) -> np.ndarray:
         """Scores of every pixel, padding included: (H32, W32, C) float32."""

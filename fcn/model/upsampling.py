@@ -42,6 +42,15 @@ def bilinear_kernel(stride: int, classes: int, extra: int = 0) -> np.ndarray:
     return np.einsum("y,x,oi->yxoi", ramp, ramp, np.eye(classes, classes + extra)).astype("float32")
 
 
+def nearest_kernel(stride: int, classes: int, extra: int = 0) -> np.ndarray:
+    """Return the transposed-convolution kernel that repeats each cell; arguments and result as for `bilinear_kernel`.
+
+    Of the kernel's two strides only the middle one is used, so that all kernels to compare have one size.
+    """
+    box = (np.abs(np.arange(2 * stride) - (stride - 0.5)) < stride / 2).astype(np.float32)
+    return np.einsum("y,x,oi->yxoi", box, box, np.eye(classes, classes + extra)).astype("float32")
+
+
 def bilinear(scores: np.ndarray, stride: int) -> np.ndarray:
     """Enlarge a score map by bilinear interpolation (half-pixel centres, edges repeated).
 

@@ -25,16 +25,18 @@ from streamlit.delta_generator import DeltaGenerator
 from threadpoolctl import threadpool_limits
 
 from fcn.compute.decoding import Decoder
-from fcn.compute.keras_process import Reference
+from fcn.compute.keras_process import KerasProcess
+from fcn.compute.trainings import Trainings
 from fcn.compute.workers import Workers
 from fcn.errors import ModelError
 from fcn.internals import keep_uploads_in_memory
-from fcn.machine import photos_at_once, processors
+from fcn.machine import free_memory, photos_at_once, processors
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
 from fcn.photos.files import MAX_BYTES
 from fcn.photos.images import Photo, Pixels
 from fcn.ui.keys import Session
+from fcn.ui.learning.own_kernel import OwnKernel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,7 +47,8 @@ failed: dict[tuple[str, str], str] = {}  # model and folder -> why it could not 
 _mine = threading.local()  # .held: whether this thread has a turn
 BLAS_THREADS = 1  # visitors come in parallel; threads that wait for each other only slow them
 STORE = 64 * 1024**2  # bytes of results
-KERAS_STORE = 4 * 1024**2  # bytes
+KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
+KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
 
 keep_uploads_in_memory(MAX_BYTES + 1024**2)
 
@@ -60,9 +63,21 @@ class Encoded(bytes):
 
 
 @st.cache_resource(show_spinner=False)
-def reference() -> Reference:
-    """Keras, for the step by step page."""
-    return Reference()
+def keras() -> KerasProcess:
+    """Keras, in its process: the check of the step by step page, and training."""
+    return KerasProcess()
+
+
+@st.cache_resource(show_spinner=False)
+def keras_line() -> Workers:
+    """Where questions to Keras wait: not on the threads that photos need."""
+    return Workers(1, KERAS_STORE, _aside)
+
+
+@st.cache_resource(show_spinner=False)
+def trainings() -> Trainings:
+    """All runs of "Watch it learn"."""
+    return Trainings(keras())
 
 
 @st.cache_resource(show_spinner=False)
@@ -70,12 +85,6 @@ def workers() -> Workers:
     """The threads that compute for all visitors."""
     threadpool_limits(BLAS_THREADS, "blas")
     return Workers(photos_at_once(), STORE, _aside)
-
-
-@st.cache_resource(show_spinner=False)
-def keras_line() -> Workers:
-    """A thread that waits for Keras, so that none which computes photos ever does."""
-    return Workers(1, KERAS_STORE, _aside)
 
 
 @st.cache_resource(show_spinner=False)
@@ -188,10 +197,17 @@ def segmentation(
     upsampling: str,
     scored: Scores,
     placeholder: DeltaGenerator | None = None,
+    own: OwnKernel | None = None,
 ) -> Segmentation:
-    """Labels from one upsampling of a photo's score map; arguments as for `scores`."""
+    """Labels from one upsampling of a photo's score map; arguments as for `scores`, and a visitor's own kernel."""
     network, key = segmenter(model), ("labels", model, photo, max_side, stride, upsampling)
-    return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), placeholder)
+    if own is None or upsampling != "transposed":
+        return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), placeholder)
+
+    def make() -> Segmentation:
+        return network.with_kernels({stride: own.weights}).upsample(scored, stride, upsampling, confidence=True)
+
+    return compute_once((*key, own.sha256), make, placeholder)
 
 
 def decode_upload(data: bytes, name: str, placeholder: DeltaGenerator | None = None) -> Photo:
@@ -209,9 +225,23 @@ def decoded(data: bytes, name: str) -> Photo:
 
 
 def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
-    """What Keras gives; see `Reference.transposed`."""
-    key = ("keras", scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
-    return keras_line().get(key, lambda: reference().transposed(scores, stride, kernel), _look_up)
+    """What Keras gives; see `KerasProcess.transposed`."""
+    key = (scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
+    process = keras()
+    return keras_line().get(key, lambda: process.transposed(scores, stride, kernel), _look_up)
+
+
+def training_refused() -> str | None:
+    """Why nobody can train now, in a sentence; None if one can."""
+    free = free_memory()
+    if keras().pid is not None or free is None or free >= KERAS_MEMORY:
+        return None
+    return f"The server has {free / 1e9:.1f} GB of memory left; training needs {KERAS_MEMORY / 1e9:.1f} GB."
+
+
+def layer_file(kernel: np.ndarray) -> bytes:
+    """A .keras file of an upsampling layer with this kernel."""
+    return keras().ask("save", arrays={"kernel": kernel})[1]["file"].tobytes()
 
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:

@@ -22,6 +22,7 @@ from fcn.ui import choices, compute, keras_code, layout, logs, parts
 from fcn.ui.choices import Choices
 from fcn.ui.classroom import flags
 from fcn.ui.keys import Session
+from fcn.ui.learning import own_kernel
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo import score_own, source
 from fcn.ui.photo.samples import cut, every_sample, thumbnail
@@ -37,6 +38,7 @@ class Result:
 
     scores: Scores
     by_upsampling: dict[str, Segmentation]
+    key: str  # what it was computed from
 
 
 def show() -> None:
@@ -53,8 +55,8 @@ def show() -> None:
         parts.show_error(f"{sentence} The last photo stays.")
     result = segment(chosen, model, photo, placeholder)
     screen(chosen, card, photo, verdict, result)
-    key = f"{model} {photo.photo.sha256} {chosen.size}"
-    why.offer(model, photo.photo.sha256, chosen.size, chosen.stride, result.scores, key)
+    own_kernel.notice(model, chosen.stride)
+    why.offer(model, photo.photo.sha256, chosen.size, chosen.stride, result.scores, result.key)
     with place:
         downloads(photo, card, result, chosen)
     with layout.unseen("upload"):
@@ -91,8 +93,9 @@ def segment(chosen: Choices, model: str, photo: SelectedPhoto, placeholder: Delt
     start = time.perf_counter()
     key = (model, photo.photo.sha256, chosen.size)
     scores = compute.scores(*key, photo.photo, placeholder)
+    own = own_kernel.current(model, chosen.stride)
     by_upsampling = {
-        upsampling: compute.segmentation(*key, chosen.stride, upsampling, scores, placeholder)
+        upsampling: compute.segmentation(*key, chosen.stride, upsampling, scores, placeholder, own)
         for upsampling in UPSAMPLING_TITLES
     }
     placeholder.empty()
@@ -105,7 +108,7 @@ def segment(chosen: Choices, model: str, photo: SelectedPhoto, placeholder: Delt
         width=scores.width,
         milliseconds=round(1000 * (time.perf_counter() - start), 1),
     )
-    return Result(scores, by_upsampling)
+    return Result(scores, by_upsampling, " ".join(map(str, (*key, own.sha256[:12]) if own else key)))
 
 
 def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdict | None, result: Result) -> None:
@@ -113,11 +116,10 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
     scores, stride, sha = result.scores, chosen.stride, photo.photo.sha256
     size = scores.height, scores.width
     picture = compute.picture((sha, chosen.size), lambda: render.jpeg(shrink(photo.photo, chosen.size)))
-    key = f"{card.name} {sha} {chosen.size}"
     made = {name: found for name, found in result.by_upsampling.items() if name != "nearest"}
     with layout.unseen("carriers"):
         photo_name = viewer.carry("photo", f"{sha} {size}", {"source": viewer.jpeg_address(picture)})
-        maps_name = viewer.carry("maps", f"{key} {stride} {card.sha256[:8]}", viewer.maps(scores, made, stride))
+        maps_name = viewer.carry("maps", f"{result.key} {stride} {card.sha256[:8]}", viewer.maps(scores, made, stride))
         strip_name = viewer.carry("strip", "samples", strip())
         own_name = carry_own()
     rows, columns = scores.coarse_labels(stride).shape
@@ -125,7 +127,7 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
     now = flags.current()
     viewer.show(
         {
-            "key": key,
+            "key": result.key,
             "turn": viewer.turn(),
             "choices": choices.plain(chosen),
             "photo": photo_name,

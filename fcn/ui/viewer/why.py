@@ -20,6 +20,7 @@ from fcn.model.segmenter import Scores, Segmenter
 from fcn.model.upsampling import CORNERS
 from fcn.photos.images import Labels
 from fcn.ui import compute, layout, turns
+from fcn.ui.learning import own_kernel
 from fcn.ui.viewer import viewer
 
 SQUARE = 32  # pixels, side of what is sent at once
@@ -69,14 +70,19 @@ def _answer(model: str, sha256: str, size: int, stride: int, scores: Scores, key
         return
     name = f"{key} {stride} {place[0]} {place[1]}"
 
+    own = own_kernel.current(model, stride)
+
     def make() -> Square:
         labels = [
-            compute.segmentation(model, sha256, size, stride, upsampling, scores).labels
+            compute.segmentation(model, sha256, size, stride, upsampling, scores, own=own).labels
             for upsampling in ("transposed", "bilinear")
         ]
-        return Square(square(compute.segmenter(model), scores, stride, *place, *labels))
+        network = compute.segmenter(model)
+        if own is not None:
+            network = network.with_kernels({stride: own.weights})
+        return Square(square(network, scores, stride, *place, *labels))
 
-    viewer.carry("why", name, compute.compute_once(("why", model, sha256, size, stride, place), make))
+    viewer.carry("why", name, compute.compute_once(("why", key, stride, place), make))
 
 
 def wanted(asked: dict[str, Any], key: str, stride: int, scores: Scores) -> tuple[int, int] | None:

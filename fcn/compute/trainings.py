@@ -1,0 +1,209 @@
+"""Training for visitors: one run at a time, a line for the others, results shared by settings.
+
+A run goes on while somebody watches: each look of a visitor says so for a few seconds. Whoever leaves stops looking,
+and the run holds where it is. What was reached is kept, so that the next one with the same settings sees it at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from fcn.compute.keras_process import KerasProcess
+from fcn.compute.learning import RESULTS, STEPS, Result, Settings
+from fcn.compute.messages import Arrays, Values
+from fcn.errors import ModelError
+from fcn.photos.images import Labels
+
+MOST = 60.0  # seconds of computing for a run
+WATCHED = 5.0  # seconds for which a look counts
+KEPT = 6  # runs whose results are kept
+PATIENCE = 60.0  # seconds for a few steps, on a busy machine
+CHUNK = 4  # steps between two answers at most, so that time left is told and others get their answers
+
+
+@dataclass(eq=False)
+class Run:
+    """A run and what it has reached.
+
+    Attributes:
+        settings: Of the run.
+        number: Tells it from an earlier run of the same settings.
+        results: So far, the first before any step.
+        pairs: The pairs of channels whose kernels are shown.
+        goals: Figures to beat, by upsampling, as in `Task`; empty until the first step is made, which is shown sooner.
+        labels: Of the scene that is shown, by upsampling, and "truth".
+        kernel: (2 stride, 2 stride, C, K) float32, after the last result.
+        step: Steps made.
+        wanted: Steps that somebody wants.
+        seconds: Computed so far: waiting for a processor that others use does not count.
+        training: Seconds on the clock that the steps took.
+        measuring: Seconds on the clock that the last result took.
+        doing: What is being done, in words; "" when nothing is.
+        trouble: Why it ended too early, in a sentence; "" if it did not.
+        watchers: Until when each visitor watches, by name.
+    """
+
+    settings: Settings
+    number: int
+    results: list[Result] = field(default_factory=list)
+    pairs: tuple[tuple[int, int], ...] = ()
+    goals: dict[str, dict[str, float]] = field(default_factory=dict)
+    labels: dict[str, Labels] = field(default_factory=dict)
+    kernel: np.ndarray | None = None
+    step: int = 0
+    wanted: int = 0
+    seconds: float = 0.0
+    training: float = 0.0
+    measuring: float = 0.0
+    doing: str = ""
+    trouble: str = ""
+    watchers: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What Keras' process knows it by."""
+        return f"{self.number}"
+
+    @property
+    def done(self) -> bool:
+        """Whether it goes no further."""
+        return self.step >= STEPS or self.seconds >= MOST
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it should go on, as soon as it is its turn."""
+        open_ = not self.results or (self.step < self.wanted and not self.done)
+        return open_ and not self.trouble and any(until > time.monotonic() for until in self.watchers.values())
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate of what is left on the clock."""
+        if not self.step:
+            return MOST
+        results = sum(step > self.step for step in RESULTS)
+        return (STEPS - self.step) * self.training / self.step + results * self.measuring
+
+
+class Trainings:
+    """All runs of a server."""
+
+    def __init__(self, keras: KerasProcess):
+        self._keras = keras
+        self._runs: OrderedDict[Settings, Run] = OrderedDict()  # the one asked for last at the end
+        self._line: list[Run] = []  # those that wait, and first the one whose turn it is
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._numbers = 0
+
+    def want(self, visitor: str, settings: Settings, steps: int) -> Run:
+        """Have a run go on, for as long as this is said again within WATCHED seconds.
+
+        Args:
+            visitor: Who wants it.
+            settings: Of the run; a new one begins if there is none.
+            steps: Up to this step.
+        """
+        with self._lock:
+            run = self._runs.get(settings)
+            if run is None or run.trouble:
+                self._numbers += 1
+                run = self._runs[settings] = Run(settings, self._numbers)
+            self._runs.move_to_end(settings)
+            for other in list(self._runs.values()):
+                if len(self._runs) > KEPT and not other.waiting and other is not run:
+                    del self._runs[other.settings]
+            run.watchers[visitor] = time.monotonic() + WATCHED
+            run.wanted = max(run.wanted, steps)
+            if run.waiting and run not in self._line:
+                self._line.append(run)
+            if self._line and self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="trainings", daemon=True)
+                self._thread.start()
+            return run
+
+    def look(self, settings: Settings) -> Run | None:
+        """The run of these settings, if there is one."""
+        return self._runs.get(settings)
+
+    def hold(self, visitor: str, settings: Settings, forget: bool = False) -> None:
+        """Let a run hold where it is, unless others watch it.
+
+        Args:
+            visitor: Who does not want more.
+            settings: Of the run.
+            forget: Drop what it has reached, too.
+        """
+        with self._lock:
+            if run := self._runs.get(settings):
+                run.watchers.pop(visitor, None)
+                if not any(until > time.monotonic() for until in run.watchers.values()):
+                    run.wanted = run.step
+                    if forget:
+                        del self._runs[settings]
+
+    def place(self, run: Run) -> int:
+        """How many runs are before this one; 0 when it is its turn."""
+        with self._lock:
+            return self._line.index(run) if run in self._line else 0
+
+    def _work(self) -> None:
+        """Advance the first run of the line until it holds, then the next; end when nobody waits."""
+        while True:
+            with self._lock:
+                self._line = [run for run in self._line if run.waiting]
+                if not self._line:
+                    self._thread = None
+                    return
+                run = self._line[0]
+            try:
+                self._advance(run)
+            except ModelError as error:
+                run.trouble = str(error)
+            except Exception as error:  # the thread must not end: others wait
+                run.trouble = f"The training failed: {error}"
+            run.doing = ""
+
+    def _advance(self, run: Run) -> None:
+        if not run.results:
+            run.doing = "Loading Keras"
+            self._keras.load()
+            run.doing = "Drawing the first scenes"
+            values, arrays = self._ask("begin", {"run": run.name, "settings": asdict(run.settings)})
+            run.pairs = tuple((source, target) for source, target in values["pairs"])
+            self._take(run, values, arrays)
+            return
+        if run.step and not run.goals:
+            run.doing = "Measuring cells and bilinear interpolation on the same scenes"
+            values, run.labels = self._ask("task", {"run": run.name})
+            run.goals = values["goals"]
+        run.doing = "Training"
+        result = next(step for step in (*RESULTS, STEPS) if step > run.step)
+        until = min(result, run.wanted, run.step + CHUNK)
+        if until <= run.step:  # just now nobody wants more
+            return
+        measure = until in (result, run.wanted)
+        values, arrays = self._ask("advance", {"run": run.name, "steps": until - run.step, "measure": measure})
+        run.step = values["step"]
+        run.seconds += values["seconds"]
+        run.training += values["training"]
+        if measure:
+            run.measuring = values["measuring"]
+        if measure:
+            self._take(run, values, arrays)
+
+    def _ask(self, question: str, values: Values) -> tuple[Values, Arrays]:
+        answer, arrays = self._keras.ask(question, values, seconds=PATIENCE)
+        if answer.get("forgotten"):
+            raise ModelError("Keras has forgotten this run: its process had ended. Press Play: the run begins anew.")
+        return answer, arrays
+
+    def _take(self, run: Run, values: Values, arrays: Arrays) -> None:
+        """Keep a result."""
+        limits = tuple(values["limits"])
+        run.kernel = arrays["kernel"]
+        run.results.append(Result(values["step"], values["figures"], arrays["labels"], arrays["kernels"], limits))

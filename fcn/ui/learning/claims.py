@@ -1,0 +1,119 @@
+"""What the recorded runs show, in sentences that are computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fcn.compute.learning import Result
+from fcn.compute.recording import Recorded, Recording
+
+RISEN = 1.05  # a loss that is so many times its least has risen
+
+
+def sentences(recording: Recording) -> list[str]:
+    """One sentence a claim; where a run does not show what one expects, it says what happened instead."""
+    runs = {run.name: run for run in recording.runs}
+    found = [interpolates(runs["zeros"]), passes(runs["zeros"]), later(runs["zeros"], runs["random"])]
+    found += [improves(runs["bilinear"]), by_heart(runs["one"], runs["zeros"])]
+    if "shape" in runs:
+        found.append(sees_shape(runs["shape"], runs["zeros"]))
+    return [*found, edges(runs["zeros"])]
+
+
+def interpolates(run: Recorded) -> str:
+    """From zeros it becomes like bilinear interpolation."""
+    bilinear = run.task.labels["bilinear"]
+    shares = [float((one.labels == bilinear).mean()) for one in run.results]
+    verb = "First it learns to interpolate" if shares[-1] > 0.9 > shares[1] else "It does not come close to bilinear"
+    course = [f"{shares[place]:.0%} after step {run.results[place].step}" for place in (1, len(shares) // 2, -1)]
+    return f"**{verb}.** Pixels of this street that get the class that bilinear gives: {', '.join(course)}."
+
+
+def passes(run: Recorded) -> str:
+    """From zeros it passes cells, then bilinear."""
+    cells, last = passed(run, "nearest"), run.results[-1]
+    best = max(run.results, key=lambda one: one.figures["miou"])
+    goal = run.task.goals["bilinear"]["miou"]
+    first = f"It passes the cells at step {cells}" if cells is not None else "It does not pass the cells"
+    if (step := passed(run, "bilinear")) is not None:
+        return f"**Then it passes bilinear.** {first} and bilinear at step {step} (best mIoU {_both(best, goal)})."
+    return (
+        f"**It has not passed bilinear after {last.step} steps.** {first}; its best mIoU is {_both(best, goal)}. "
+        "On class scores alone bilinear interpolation leaves next to nothing to gain."
+    )
+
+
+def later(zeros: Recorded, random: Recorded) -> str:
+    """From random numbers it takes longer."""
+    quick, slow = passed(zeros, "nearest"), passed(random, "nearest")
+    never = zeros.results[-1].step + 1
+    longer = (slow or never) > (quick or never)
+    verb, why = ("take", ": chance must be unlearned first") if longer else ("do not take", "")
+    return (
+        f"**Random numbers {verb} longer{why}.** The cells are passed at step {_step(quick)} from zeros, "
+        f"at step {_step(slow)} from random numbers."
+    )
+
+
+def improves(run: Recorded) -> str:
+    """From bilinear there is little to gain."""
+    last = run.results[-1]
+    change = last.figures["miou"] - run.results[0].figures["miou"]
+    shipped = run.task.goals["transposed"]["miou"]
+    return (
+        f"**From bilinear it moves by {change:+.1f} points of mIoU** in {last.step} steps, "
+        f"to {last.figures['miou']:.1f}. The kernel that the network came with has {shipped:.1f} on these scenes."
+    )
+
+
+def by_heart(one: Recorded, many: Recorded) -> str:
+    """With one picture it learns by heart."""
+    first, last = one.results[0].figures, one.results[-1]
+    least = min(one.results, key=lambda result: result.figures["loss"])
+    seen, unseen = last.figures["seen"], last.figures["loss"]
+    overfits = unseen > RISEN * least.figures["loss"] and seen < least.figures["seen"]
+    verb = "With one picture it learns by heart" if overfits else "One picture is enough here"
+    course = (
+        f"is least at step {least.step} ({least.figures['loss']:.2f}) and rises to {unseen:.2f}"
+        if overfits
+        else f"falls to {unseen:.2f} too"
+    )
+    return (
+        f"**{verb}.** Its loss on that picture falls from {first['seen']:.2f} to {seen:.2f}; on unseen ones "
+        f"it {course}. mIoU on unseen scenes ends at {last.figures['miou']:.1f}, "
+        f"with {many.settings.pictures} pictures at {many.results[-1].figures['miou']:.1f}."
+    )
+
+
+def sees_shape(run: Recorded, alone: Recorded) -> str:
+    """Shape channels help, or not."""
+    best, without = (max(one.figures["miou"] for one in each.results) for each in (run, alone))
+    verb = "help" if best > without else "do not help"
+    return f"**Shape channels {verb} here.** Best mIoU {best:.1f} with them, {without:.1f} without."
+
+
+def edges(run: Recorded) -> str:
+    """Boundary F1 passes bilinear's earlier, which ragged edges flatter."""
+    step, last = passed(run, "bilinear", "boundary_f1"), run.results[-1].figures["boundary_f1"]
+    goal = run.task.goals["bilinear"]["boundary_f1"]
+    if step is None:
+        return f"**Edges:** boundary F1 ends at {last:.1f}, bilinear has {goal:.1f}."
+    return (
+        f"**Edges:** boundary F1 passes bilinear's at step {step} and ends at {last:.1f} against {goal:.1f}. "
+        "Read it with care: it asks only whether an edge is near a true one, and ragged edges are near more often."
+    )
+
+
+def passed(run: Recorded, goal: str, figure: str = "miou") -> int | None:
+    """The first step after which a run is better than an upsampling."""
+    value = run.task.goals[goal][figure]
+    found: Iterable[int] = (one.step for one in run.results if one.figures[figure] > value)
+    return next(iter(found), None)
+
+
+def _both(best: Result, goal: float) -> str:
+    return f"{best.figures['miou']:.1f} at step {best.step}, bilinear {goal:.1f}"
+
+
+def _step(step: int | None) -> str:
+    return "(never)" if step is None else str(step)

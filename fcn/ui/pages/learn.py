@@ -1,0 +1,196 @@
+"""Watch it learn: the upsampling layer is trained in front of the visitor, recorded and live."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import streamlit as st
+
+from fcn.compute import recording
+from fcn.compute.learning import PICTURES, RATES, STARTS, STEPS, STRIDES, SUITABLE, Settings
+from fcn.compute.recording import Recorded, Recording
+from fcn.compute.trainings import MOST, Run
+from fcn.model import zoo
+from fcn.ui import compute
+from fcn.ui.classroom import share
+from fcn.ui.controls import choice_control
+from fcn.ui.learning import claims, learning, own_kernel
+
+MODEL = "street"  # only of synthetic streets there are pictures with labels without end
+KEY = "learn_live"
+START_TITLES = {"zeros": "Zeros", "nearest": "Cells", "bilinear": "Bilinear", "random": "Random numbers"}
+
+
+def show() -> None:
+    """Draw the page."""
+    share.title("Watch it learn")
+    card = compute.card(MODEL)
+    st.markdown(
+        "The upsampling layer alone is trained: the network stays as it is, and step by step the kernel learns to turn "
+        "cells into pixels. Dashed lines are to be beaten: cells and bilinear interpolation, which learn nothing."
+    )
+    recorded(card)
+    st.markdown("##### Train it yourself")
+    train(card)
+
+
+def recorded(card: zoo.Card) -> None:
+    """The recorded runs, and what they show."""
+    made = read_recording()
+    runs = {run.name: run for run in made.runs}
+    name = choice_control("Recorded run", list(runs), next(iter(runs)), "learn_run", lambda name: runs[name].title)
+    learning.show("learn_recorded", learning.recorded_payload(runs[name], card))
+    st.caption(about(runs[name], made, card))
+    st.markdown("\n".join(f"- {sentence}" for sentence in claims.sentences(made)))
+
+
+@st.cache_resource(show_spinner=False)
+def read_recording() -> Recording:
+    """The recorded runs; read once."""
+    return recording.read()
+
+
+def about(run: Recorded, made: Recording, card: zoo.Card) -> str:
+    """Settings and date of a recorded run."""
+    other = "" if made.sha256 == card.sha256 else " It was made with an earlier version of the network."
+    return (
+        f"Recorded {made.date}: {in_words(run.settings)}. Adam, its rate falling to nothing along a cosine; 4 pictures "
+        f"a step, loss on every pixel; measured on {made.unseen} unseen synthetic scenes. The street shown is none of "
+        f"those trained on.{other}"
+    )
+
+
+def in_words(settings: Settings) -> str:
+    """Settings as a line."""
+    start = {"zeros": "zeros", "nearest": "cells", "bilinear": "bilinear", "random": "random numbers"}[settings.start]
+    pictures = "1 picture" if settings.pictures == 1 else f"{settings.pictures} pictures"
+    shape = ", with shape channels" if settings.shape else ""
+    return f"stride {settings.stride}, from {start}, learning rate {settings.rate:g}, {pictures}{shape}"
+
+
+@st.fragment
+def train(card: zoo.Card) -> None:
+    """The controls of a live run, the part that plays it, and what can be done with its kernel."""
+    st.markdown(
+        "The same on this server, by Keras: `keras.layers.Conv2DTranspose` and nothing else is trained. One training "
+        f"runs at a time, up to {STEPS} steps or {MOST:.0f} seconds of computing; equal settings share one run."
+    )
+    settings = choose(card)
+    name = "{start} {rate:g} {pictures} {shape} {stride} {draw}".format(**vars(settings))
+    if reason := compute.training_refused():
+        st.info(f"{reason} Play the recorded runs above instead.", icon=":material/memory:")
+        return
+    run, have, goals = act(settings, name)
+    learning.show(KEY, learning.live_payload(run, name, card, state(run), have, goals))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        results(run)
+
+
+def choose(card: zoo.Card) -> Settings:
+    """Draw the controls of a run."""
+    kernel = compute.segmenter(MODEL).kernel(32)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        start = choice_control("Start", STARTS, "zeros", "learn_start", START_TITLES.__getitem__)
+        pictures = choice_control("Training pictures", PICTURES, 64, "learn_pictures")
+        stride = choice_control("Stride", STRIDES, 32, "learn_stride")
+        shape = False
+        if stride == 32 and kernel.shape[3] > kernel.shape[2]:
+            shape = choice_control(
+                "The layer sees", (False, True), False, "learn_shape",
+                lambda shape: "Scores and shape channels" if shape else "Scores",
+            )  # fmt: skip
+        # Each start has a rate that suits it, so each has a control of its own.
+        rate = choice_control("Learning rate", RATES, SUITABLE[start], f"learn_rate_{start}", lambda rate: f"{rate:g}")
+        draw = st.number_input(
+            "Scenes, draw", 1, 99, 1, key="learn_draw", bind="query-params", width=130, help="Other streets to train on"
+        )
+    return Settings(MODEL, start, rate, pictures, shape, stride, int(draw))
+
+
+def act(settings: Settings, name: str) -> tuple[Run | None, int, bool]:
+    """Do what the part asks for; return the run, how many of its results the part has, and whether it has its goals."""
+    trainings, visitor = compute.trainings(), visitor_name()
+    asked = question()
+    if asked is None or asked["settings"] != name:
+        return trainings.look(settings), 0, False
+    fresh = asked["number"] != st.session_state.get("learn_asked")
+    st.session_state.learn_asked = asked["number"]
+    run = trainings.look(settings)
+    if fresh and asked["act"] == "train":
+        run = trainings.want(visitor, settings, asked["until"])
+    elif fresh and asked["act"] in ("hold", "stop"):
+        trainings.hold(visitor, settings, forget=asked["act"] == "stop")
+        run = trainings.look(settings) if asked["act"] == "hold" else None
+    elif asked["act"] == "stop":
+        run = None
+    if run is None or asked["run"] != run.name:
+        return run, 0, False
+    return run, asked["have"], asked["goals"]
+
+
+def question() -> dict[str, Any] | None:
+    """What the part asks for, if it is such a question; a browser may send anything."""
+    asked = (st.session_state.get(KEY) or {}).get("ask")
+    kinds = {"number": int, "act": str, "settings": str, "run": str, "have": int, "goals": bool}
+    if not isinstance(asked, dict) or not all(isinstance(asked.get(key), kind) for key, kind in kinds.items()):
+        return None
+    until = asked.get("until")
+    return asked | {"until": min(STEPS, max(1, until)) if isinstance(until, int) else 1, "have": max(0, asked["have"])}
+
+
+def visitor_name() -> str:
+    """Tells this visit from others."""
+    return str(st.session_state.setdefault("learn_visitor", uuid.uuid4().hex))
+
+
+def state(run: Run | None) -> dict[str, Any] | None:
+    """How a run is, for the part."""
+    if run is None:
+        return None
+    return {
+        "step": run.step,
+        "doing": run.doing or ("Waiting" if run.waiting else ""),
+        "done": run.done,
+        "trouble": run.trouble,
+        "words": words(run),
+    }
+
+
+def words(run: Run) -> str:
+    """How a run is, as a sentence."""
+    before = compute.trainings().place(run)
+    if run.trouble:
+        return run.trouble
+    if run.done:
+        why = f"all {STEPS} steps made" if run.step >= STEPS else f"{MOST:.0f} seconds of computing are used up"
+        return f"Done at step {run.step}: {why}. Play shows it again; Stop begins anew."
+    if before:
+        return f"Trainings before yours in the line: {before}"
+    if run.doing == "Training" and run.step:
+        return f"Training, step {run.step} of {STEPS}, about {run.seconds_left:.0f} s left"
+    if run.doing:
+        return f"{run.doing} ..."
+    return f"Holds at step {run.step} of {STEPS}"
+
+
+def results(run: Run | None) -> None:
+    """Draw what can be done with what was learned."""
+    kernel = run.kernel if run else None
+    if run is None or kernel is None or not run.step:
+        st.button("Use my kernel", disabled=True, key="learn_use", help="Once a step is made")
+        return
+    step = run.results[-1].step
+    title = f"{step} steps, {in_words(run.settings)}"
+    if st.button("Use my kernel", icon=":material/school:", key="learn_use"):
+        own_kernel.use(MODEL, run.settings.stride, kernel, title)
+    st.download_button(
+        "Download as .keras",
+        lambda: compute.layer_file(kernel),
+        f"upsampling-x{run.settings.stride}-{step}-steps.keras",
+        on_click="ignore",
+        icon=":material/download:",
+        key="learn_download",
+    )
+    if own_kernel.current(MODEL, run.settings.stride):
+        st.caption(f"“Try it” uses your kernel for FCN-{run.settings.stride}s of Street scenes, for this visit.")
