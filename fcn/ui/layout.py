@@ -37,7 +37,7 @@ STYLE = f"""
   .st-key-tools button p {{ font-size: 0; }}
 }}
 """
-_actions: ContextVar[DeltaGenerator] = ContextVar("actions")
+_actions: ContextVar[DeltaGenerator | None] = ContextVar("actions")
 
 
 def header(pages: Sequence[StreamlitPage]) -> None:
@@ -57,8 +57,8 @@ def header(pages: Sequence[StreamlitPage]) -> None:
 
 
 def actions() -> DeltaGenerator:
-    """Where the page may put actions of its own, left of Share."""
-    return _actions.get()
+    """Where the page may put actions of its own, left of Share; where it stands for a page without the row."""
+    return _actions.get(None) or st.container()
 
 
 def unseen(name: str) -> DeltaGenerator:

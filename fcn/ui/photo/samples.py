@@ -86,7 +86,8 @@ def _scene(seed: int, has_truth: bool) -> tuple[Photo, Labels | None]:
 
 
 def _photo_samples(model: str, folder: Path) -> list[Sample]:
-    credits = json.loads((folder / "CREDITS.json").read_text(encoding="utf-8"))
+    file = folder / "CREDITS.json"
+    credits = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
     return [
         Sample(
             Path(entry["file"]).stem,
