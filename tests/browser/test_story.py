@@ -1,4 +1,4 @@
-"""The story in a browser: by pointer, finger and keys, played, without motion, on a phone, in presenter mode."""
+"""The story in a browser: by pointer, finger and keys, played, unseen, without motion, on a phone, to an audience."""
 
 import re
 
@@ -87,12 +87,12 @@ def test_nothing_moves_for_those_who_want_no_motion(browser: Browser, server: st
         story = told(page)
         story.evaluate(
             "one => { window.times = []; const note = () => times.push(one.dataset.time);"
-            "new MutationObserver(note).observe(one, { attributes: true }) }"
+            "new MutationObserver(note).observe(one, { attributeFilter: ['data-time'] }) }"
         )
         button(story, "Next").click()
         at(story, 1)
         page.wait_for_timeout(300)
-        assert set(page.evaluate("window.times")) == {"1.00"}
+        assert set(page.evaluate("window.times")) <= {"0.00", "1.00"}  # nothing between
 
 
 def test_a_finger_swipes_from_beat_to_beat(browser: Browser, server: str) -> None:

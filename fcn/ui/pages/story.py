@@ -36,7 +36,9 @@ def choose_photo(model: str) -> SelectedPhoto:
     if st.session_state.get(Session.OWN) is not None:
         titles = {"": "Your photo"} | titles
     now = source.current(model)
-    names, shown = list(titles), "" if now.data is not None else now.name
+    shown = "" if now.data is not None else now.name
+    titles.setdefault(shown, now.name)  # of another model, where this one has no samples
+    names = list(titles)
     wanted = st.selectbox("Photo", names, names.index(shown), titles.__getitem__, width=260)
     if wanted == shown:
         return now
