@@ -24,7 +24,9 @@ def write(model: str, chosen: SelectedPhoto, stride: int, upsampling: str, max_s
 
 def show(model: str, chosen: SelectedPhoto, stride: int, upsampling: str, max_side: int = 480) -> None:
     """Draw the part that opens on the program; arguments as for `write`."""
-    with st.expander("In Keras", icon=":material/code:", key="keras"):
+    with st.expander("In Keras", icon=":material/code:", key="keras", on_change="rerun") as part:
+        if not part.open:  # else the program is sent with every switch
+            return
         st.markdown(
             f"These lines do what this page shows: FCN-{stride}s, {keras_code.WORDS[upsampling]}. They need the "
             "model file of this project. Copy them, or take them as a file."

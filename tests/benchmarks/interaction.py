@@ -80,7 +80,7 @@ def switches(table: Table, page: Page, wire: Wire, repeats: int) -> None:
         stride = STRIDES[number % len(STRIDES)]
         way, title = list(UPSAMPLING_TITLES.items())[number % 2]
         actions = {
-            "network": partial(choose, page, "stride", f"FCN-{stride}s", f"{stride}$"),
+            "network": partial(choose, page, "stride", str(stride), f"{stride}$"),
             "upsampling": partial(choose, page, "upsampling", title, way),
         }
         for name, action in actions.items():
