@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from fcn.errors import FcnError, MaskError, PhotoError
-from fcn.machine import processors
+from fcn.machine import photos_at_once
 from fcn.photos.files import check_length, shown_name
 from fcn.photos.images import LARGEST, WORKING_SIDE, Labels, Photo
 
@@ -62,11 +62,11 @@ class Decoder:
         """Start the children; they are ready a third of a second later.
 
         Args:
-            children: How many; default: one a processor, at most CHILDREN.
+            children: How many; default: as many as photos at once, at most CHILDREN.
             patience: Seconds that a request may take.
         """
         self._free: queue.LifoQueue[_Child] = queue.LifoQueue()
-        self._children = [_Child(patience) for _ in range(children or min(CHILDREN, max(2, processors())))]
+        self._children = [_Child(patience) for _ in range(children or min(CHILDREN, photos_at_once()))]
         for child in self._children:
             self._free.put(child)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import secrets
@@ -27,9 +28,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.benchmarks.load import MIB, Span, Table, family, photo, quantile, spent
 from tests.benchmarks.proxy import Replica, free_ports, replica
@@ -120,19 +124,36 @@ async def read(page: Visitor, notes: Notes) -> None:
 
 
 async def train(page: Visitor, notes: Notes) -> None:
-    """The place for trainings: start one on the page that offers it, let it run a while, and leave it running."""
-    label = "Start training"
-    with suppress(LiveError):  # there is no such button
-        page.find("button", label)
-        await page.press(label)
-        await asyncio.sleep(random.uniform(1, 5))
+    """Train the upsampling layer for a few steps as the page's part asks for it, and leave in the middle or not."""
+    until = random.randint(2, 30)
+    number = int(1000 * time.time())
+    for _ in range(random.randint(1, 12)):
+        live = [(fragment, element.bidi_component) for _, (_, fragment, element) in sorted(page._drawn.items())
+                if element.WhichOneof("type") == "bidi_component" and '"live"' in text(element)]  # fmt: skip
+        shown = [(fragment, part, data) for fragment, part in live if (data := json.loads(text(part)))["live"]]
+        if not shown:  # there is too little memory for a training
+            return
+        [(fragment, part, data)] = shown
+        number += 1
+        asked = {"number": number, "act": "train", "settings": data["settings"], "run": data.get("run") or ""}
+        asked |= {"have": 0, "goals": False, "until": until}
+        state = WidgetState(id=part.id, json_value=json.dumps({"ask": asked}))
+        await page._rerun(state, fragment=fragment)
+        await asyncio.sleep(random.uniform(0.5, 1.5))
 
 
-#: Page -> what visitors do there. A page that the app does not have (yet) is left out.
+def text(element: Any) -> str:
+    """What a part of the page was sent."""
+    part = getattr(element, "bidi_component", element)
+    return str(part.json or part.mixed.json)
+
+
+#: Page -> what visitors do there. A page that the app does not have is left out.
 ACTS: dict[str, list[Callable[[Visitor, Notes], Awaitable[None]]]] = {
     "": [look_around, look_around, upload, upload, flood, break_off],
     "steps": [read],
     "quality": [read],
+    "story": [read],
     "learn": [train],
 }
 

@@ -188,6 +188,8 @@ def test_bodies_over_http_2_say_their_length(tmp_path: Path) -> None:
     async def whole() -> None:
         async with proxy(tmp_path, str(tmp_path / "both")) as port:
             assert await status(port, "-T", str(tmp_path / "photo")) == "200 2"
-            assert await status(port, "-X", "PUT", "-T", "-") == "411 2"  # from a pipe: no length
+            pipe = [await status(port, "-X", "PUT", "-T", "-") for _ in range(6)]  # from a pipe: no length
+            # curl misses an answer that comes before it has sent all; let in is it never
+            assert "411 2" in pipe and set(pipe) <= {"411 2", "000 0"}
 
     asyncio.run(whole())

@@ -12,7 +12,7 @@ from fcn.compute.learning import PICTURES, RATES, STARTS, STEPS, STRIDES, SUITAB
 from fcn.compute.recording import Recorded, Recording
 from fcn.compute.trainings import MOST, Run
 from fcn.model import zoo
-from fcn.ui import compute
+from fcn.ui import compute, turns
 from fcn.ui.classroom import share
 from fcn.ui.controls import choice_control
 from fcn.ui.learning import claims, learning, own_kernel
@@ -69,7 +69,7 @@ def in_words(settings: Settings) -> str:
     return f"stride {settings.stride}, from {start}, learning rate {settings.rate:g}, {pictures}{shape}"
 
 
-@st.fragment
+@turns.fragment
 def train(card: zoo.Card) -> None:
     """The controls of a live run, the part that plays it, and what can be done with its kernel."""
     st.markdown(
