@@ -106,15 +106,15 @@ def four_weights() -> None:
     values = np.array([[_blend(shares(y), shares(x)) for x in range(1, side + 1)] for y in range(1, side + 1)])
     map_ = figures.heat_map(values, colours=figures.PALE, limits=(0, 6), unit="score")  # type: ignore[arg-type]
     figure = go.Figure(map_)
-    for index, score in enumerate(score for line in SQUARE for score in line):
-        x, y = (index % 2) * STRIDE + 0.5, (index // 2) * STRIDE + 0.5
+    corners = [(x * STRIDE + 0.5, y * STRIDE + 0.5) for y in (0, 1) for x in (0, 1)]
+    for x, y in corners:
         figure.add_shape(type="rect", x0=x, x1=x + STRIDE, y0=y, y1=y + STRIDE, line={"width": 2, "color": "#14181f"})
-        figure.add_annotation(
-            x=x + STRIDE / 2,
-            y=y + STRIDE / 2,
-            text=f"<b>{score}</b><br>{over(weights[index], side * side)}",
-            showarrow=False,
-        )
+    scores = [score for line in SQUARE for score in line]
+    figure.add_scatter(
+        x=[x + STRIDE / 2 for x, _ in corners], y=[y + STRIDE / 2 for _, y in corners], mode="text", hoverinfo="skip",
+        text=[f"<b>{score}</b><br>{over(weight, side * side)}" for score, weight in zip(scores, weights, strict=True)],
+        textfont={"color": "black", "size": 14}, showlegend=False,
+    )  # fmt: skip
     figure.add_shape(
         type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line={"width": 4, "color": ORANGE}
     )

@@ -81,7 +81,8 @@ class Why {
         context.lineWidth = line * context.pixel;
         context.strokeRect(left, top, stride, stride);
       }
-      const size = Math.min(13 * context.pixel, stride / 2.2);
+      if (stride < 26 * context.pixel) continue; // no room for a share that can be read
+      const size = 13 * context.pixel;
       context.font = `700 ${size}px sans-serif`;
       context.textAlign = "center";
       context.textBaseline = "middle";
