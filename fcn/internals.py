@@ -15,6 +15,10 @@ from PIL import Image
 # the two in its page.
 HEADER = '[data-testid="stHeader"]'
 MAIN_BLOCK = '[data-testid="stMainBlockContainer"]'
+# Nor an element that takes no room, or a gap between all elements of a page: what wraps elements, by its test ids.
+VERTICAL_BLOCK = '[data-testid="stVerticalBlock"]'
+LAYOUT_WRAPPER = '[data-testid="stLayoutWrapper"]'
+ELEMENT_CONTAINER = '[data-testid="stElementContainer"]'
 
 
 def pillow_plugin(name: str) -> tuple[Callable[..., Any] | None, Callable[[bytes], Any] | None]:

@@ -20,7 +20,7 @@ from fcn.ui.classroom import flags, share
 STYLE = f"""
 {internals.HEADER} {{ display: none; }}
 {internals.MAIN_BLOCK} {{ padding: .5rem 1.5rem 2rem; }}
-{internals.MAIN_BLOCK} > [data-testid="stVerticalBlock"] {{ gap: .55rem; }}
+{internals.MAIN_BLOCK} > {internals.VERTICAL_BLOCK} {{ gap: .55rem; }}
 .st-key-header {{ flex-wrap: nowrap; align-items: center; gap: 1rem; min-height: 2.6rem; }}
 .st-key-brand {{ flex: none; }}
 .st-key-pages {{ flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none; }}
@@ -28,8 +28,8 @@ STYLE = f"""
 .st-key-pages > div {{ flex: none; }}
 .st-key-tools {{ flex: none; flex-wrap: nowrap; gap: .4rem; }}
 [class*="st-key-unseen-"] {{ position: absolute; width: 1px; height: 1px; overflow: hidden; visibility: hidden; }}
-[data-testid="stLayoutWrapper"]:has(> [class*="st-key-unseen-"]) {{ position: absolute; width: 1px; height: 1px; }}
-[data-testid="stElementContainer"]:has(style) {{ display: none; }}
+{internals.LAYOUT_WRAPPER}:has(> [class*="st-key-unseen-"]) {{ position: absolute; width: 1px; height: 1px; }}
+{internals.ELEMENT_CONTAINER}:has(style) {{ display: none; }}
 @media (max-width: 640px) {{
   {internals.MAIN_BLOCK} {{ padding: .3rem .75rem 2rem; }}
   .st-key-brand {{ display: none; }}

@@ -72,7 +72,16 @@ def test_streamlit_asks_nobody_for_its_address(monkeypatch: pytest.MonkeyPatch) 
     assert not server_util.is_url_from_allowed_origins("http://203.0.113.5:8501")
 
 
-@pytest.mark.parametrize("selector", [internals.HEADER, internals.MAIN_BLOCK])
+@pytest.mark.parametrize(
+    "selector",
+    [
+        internals.HEADER,
+        internals.MAIN_BLOCK,
+        internals.VERTICAL_BLOCK,
+        internals.LAYOUT_WRAPPER,
+        internals.ELEMENT_CONTAINER,
+    ],
+)
 def test_streamlit_has_these_test_ids(selector: str) -> None:
     name = selector.split('"')[1]
     bundle = Path(streamlit.__file__).parent / "static"

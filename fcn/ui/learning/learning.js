@@ -17,7 +17,7 @@ export default function ({ data, parentElement, setStateValue }) {
   return () => learning.leave()
 }
 
-class Learning extends Drawing {
+class Learning extends LearningDrawing {
   constructor(root) {
     super()
     this.root = root

@@ -4,7 +4,7 @@ const SHOWN = { learned: "Learned", nearest: "Cells", bilinear: "Bilinear", trut
 const BOX = { left: 34, right: 62, top: 10, bottom: 24, width: 360, height: 190 } // of a chart, SVG units
 const NAMES = { nearest: "cells", bilinear: "bilinear" }
 
-class Drawing {
+class LearningDrawing {
   $(selector) { return this.root.querySelector(selector) }
 
   async unpack() {
