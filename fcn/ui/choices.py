@@ -83,7 +83,7 @@ def choose(**changes: Any) -> None:
     known = {**plain(current()), **changes}
     choices = from_values(known)
     st.session_state[Session.CHOICES] = choices
-    kept = {name: value for name, value in st.query_params.to_dict().items() if name not in _link_names()}
+    kept = {name: value for name, value in st.query_params.to_dict().items() if name not in parameters()}
     wanted = kept | to_link(choices)
     if wanted != st.query_params.to_dict():
         st.query_params.from_dict(wanted)
@@ -121,7 +121,8 @@ def plain(choices: Choices) -> dict[str, Any]:
     return {field.name: getattr(choices, field.name) for field in fields(choices)}
 
 
-def _link_names() -> set[str]:
+def parameters() -> set[str]:
+    """Names of the choices in a link."""
     return {PARAMETERS.get(field.name, field.name) for field in fields(Choices)}
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from fcn.ui import turns
+from fcn.ui import choices, turns
 from fcn.ui.classroom import flags
 from fcn.ui.classroom.flags import Flags
 from fcn.ui.photo import source
@@ -94,9 +94,11 @@ def link(page: str, chosen: Flags) -> str:
 
 
 def _known(parameter: str) -> bool:
-    """Whether a parameter of the link is of this app: the sample, or a control, which Streamlit knows by its key."""
+    """Whether a parameter of the link is of this app: a choice of the first screen, or a control of another page."""
     value = st.session_state.get(parameter)
-    return parameter == "sample" or (parameter not in flags.PARAMETERS and isinstance(value, str | int | float))
+    return parameter in choices.parameters() or (
+        parameter not in flags.PARAMETERS and isinstance(value, str | int | float)
+    )
 
 
 def qr(address: str) -> str | None:
