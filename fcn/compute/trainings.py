@@ -100,16 +100,19 @@ class Trainings:
         self._thread: threading.Thread | None = None
         self._numbers = 0
 
-    def want(self, visitor: str, settings: Settings, steps: int) -> Run:
+    def want(self, visitor: str, settings: Settings, steps: int, press: bool = True) -> Run:
         """Have a run go on, for as long as this is said again within WATCHED seconds.
 
         Args:
             visitor: Who wants it.
             settings: Of the run; a new one begins if there is none.
             steps: Up to this step.
+            press: Whether the visitor has just pressed a button: then a run that ended in trouble begins anew.
         """
         with self._lock:
             run = self._runs.get(settings)
+            if run is not None and run.trouble and not press:
+                return run
             if run is None or run.trouble:
                 self._numbers += 1
                 run = self._runs[settings] = Run(settings, self._numbers)

@@ -1,6 +1,6 @@
 """How many visitors one server bears: time, memory and throughput under a crowd, memory over a long visit.
 
-    python -m tests.benchmarks.load [--visitors 200] [--uploads 50] [--photos 500]
+    python -m tests.benchmarks.load [--visitors 200] [--uploads 50] [--photos 500] [--training]
 
 Starts the app itself, on the loopback address. The visitors arrive within a minute, look and use the switch, and some
 upload a photo; those upload another one all at once. Before and after, a plain loop over as many photos gives the speed
@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
+from fcn.compute.learning import STEPS
 from tests.support.live import ROOT, LiveError, Server, Visitor, serving
 
 ARRIVAL = 60  # seconds within which the visitors come
@@ -56,6 +57,7 @@ class Notes:
     burst: list[Span] = field(default_factory=list)
     burst_switches: list[Span] = field(default_factory=list)
     page: list[int] = field(default_factory=list)  # bytes of the first page
+    steps: dict[int, int] = field(default_factory=dict)  # of each training
     clients: float = 0  # processor time, seconds
     server: float = 0  # processor time, seconds
     burst_server: float = 0  # of that, during the burst
@@ -88,6 +90,7 @@ def main() -> int:
     arguments.add_argument("--visitors", type=int, default=200, help="0 leaves the crowd out (default: 200)")
     arguments.add_argument("--uploads", type=int, default=50, help="visitors who upload (default: 50)")
     arguments.add_argument("--photos", type=int, default=500, help="of the long visit; 0 leaves it out (default: 500)")
+    arguments.add_argument("--training", action="store_true", help="one visitor trains all the while")
     arguments.add_argument("--loop", type=int, default=0, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.loop:
@@ -100,7 +103,8 @@ def main() -> int:
             alone = loop_alone(max(options.uploads, 1))
             log = Path(folder) / "crowd.log"
             with serving(log) as server:
-                notes = asyncio.run(crowd(server, options.visitors, min(options.uploads, options.visitors)))
+                uploads = min(options.uploads, options.visitors)
+                notes = asyncio.run(crowd(server, options.visitors, uploads, options.training))
             alone = max(alone, loop_alone(max(options.uploads, 1)))  # the machine may be busy with other things
             told(table, notes, options.visitors, alone, log)
         if options.photos:
@@ -153,9 +157,10 @@ def loop_alone(count: int) -> tuple[float, float]:
     return rate, seconds
 
 
-async def crowd(server: Server, visitors: int, uploads: int) -> Notes:
+async def crowd(server: Server, visitors: int, uploads: int, training: bool = False) -> Notes:
     """Let the visitors come, act and stay; at the end `uploads` of them upload another photo all at once."""
     notes = Notes()
+    trainer = asyncio.create_task(keep_training(server, notes)) if training else None
     photos = [photo(seed) for seed in range(2 * uploads)]
     random.seed(0)
     pages = [Visitor(server.url, patience=PATIENCE) for _ in range(visitors)]
@@ -178,6 +183,9 @@ async def crowd(server: Server, visitors: int, uploads: int) -> Notes:
             await asyncio.gather(bystander, return_exceptions=True)
         notes.server, notes.clients, notes.others = whole.read()
         notes.memory = memory(server, "VmHWM")
+        if trainer:
+            trainer.cancel()
+            await asyncio.gather(trainer, return_exceptions=True)
         await asyncio.gather(*(page.disconnect() for page in pages))
     return notes
 
@@ -213,6 +221,19 @@ async def keep_switching(page: Visitor, notes: Notes) -> None:
         value = ("Transposed convolution", "Bilinear")[number % 2]
         await attempt(spent(page.choose("Upsampling", value), notes.burst_switches), notes)
         await asyncio.sleep(1)
+
+
+async def keep_training(server: Server, notes: Notes) -> None:
+    """Train one run after another for ever."""
+    for draw in range(1, 100):
+        async with Visitor(server.url, f"learn_draw={draw}", "learn", PATIENCE) as page:
+            await attempt(page.run(), notes)
+            while True:
+                state = await page.train(STEPS)
+                notes.steps[draw] = state["step"]
+                if state["trouble"] or state["done"]:
+                    break
+                await asyncio.sleep(0.5)
 
 
 async def pictures(page: Visitor, seen: set[str]) -> int:
@@ -268,6 +289,8 @@ def told(table: Table, notes: Notes, visitors: int, alone: tuple[float, float], 
     table.add("upload to result, p50 / p95", both(notes.uploads))
     table.add("the same, all at once", both(notes.burst))
     table.add("switch meanwhile, p50 / p95", both(notes.burst_switches))
+    if notes.steps:
+        table.add("steps trained meanwhile", str(sum(notes.steps.values())), "some", sum(notes.steps.values()) > 0)
     table.add("peak resident memory of the server", f"{notes.memory / MIB:.0f} MiB", "< 1 GB", notes.memory < 10**9)
     table.add("the same before the uploads all at once", f"{notes.memory_before / MIB:.0f} MiB")
     if notes.page:

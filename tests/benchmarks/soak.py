@@ -33,8 +33,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from streamlit.proto.WidgetStates_pb2 import WidgetState
-
+from fcn.compute.learning import STEPS
 from tests.benchmarks.load import MIB, Span, Table, family, photo, quantile, spent
 from tests.benchmarks.proxy import Replica, free_ports, replica
 from tests.support.live import LiveError, Server, Visitor
@@ -124,22 +123,12 @@ async def read(page: Visitor, notes: Notes) -> None:
 
 
 async def train(page: Visitor, notes: Notes) -> None:
-    """Train the upsampling layer for a few steps as the page's part asks for it, and leave in the middle or not."""
-    until = random.randint(2, 30)
-    number = int(1000 * time.time())
-    for _ in range(random.randint(1, 12)):
-        live = [(fragment, element.bidi_component) for _, (_, fragment, element) in sorted(page._drawn.items())
-                if element.WhichOneof("type") == "bidi_component" and '"live"' in text(element)]  # fmt: skip
-        shown = [(fragment, part, data) for fragment, part in live if (data := json.loads(text(part)))["live"]]
-        if not shown:  # there is too little memory for a training
+    """Train a while, and leave in the middle."""
+    for _ in range(random.randint(2, 20)):
+        state = await page.train(STEPS)
+        if state["trouble"] or state["done"]:
             return
-        [(fragment, part, data)] = shown
-        number += 1
-        asked = {"number": number, "act": "train", "settings": data["settings"], "run": data.get("run") or ""}
-        asked |= {"have": 0, "goals": False, "until": until}
-        state = WidgetState(id=part.id, json_value=json.dumps({"ask": asked}))
-        await page._rerun(state, fragment=fragment)
-        await asyncio.sleep(random.uniform(0.5, 1.5))
+        await asyncio.sleep(0.5)
 
 
 def text(element: Any) -> str:

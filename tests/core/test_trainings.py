@@ -144,6 +144,7 @@ def test_trouble_is_told_and_the_next_press_begins_anew(trainings: Trainings, ke
     until(lambda: bool(run.trouble))
     assert "Keras does not answer" in run.trouble and not run.waiting
     keras.before = quick
+    assert trainings.want("a", ONE, 5, press=False) is run, "it must be told before it begins anew"
     again = trainings.want("a", ONE, 2)
     assert again is not run
     until(lambda: again.step == 2)

@@ -202,6 +202,35 @@ class Visitor:
         self._values[screen.id] = WidgetState(id=screen.id, json_value=json.dumps(value))
         await self._rerun()
 
+    async def train(self, steps: int, press: bool = False) -> dict[str, Any]:
+        """Ask on the page "Watch it learn" for a training up to a step, as its part does twice a second.
+
+        Args:
+            steps: Up to this one.
+            press: As when the visitor presses Play; a training that ended in trouble begins anew.
+
+        Returns:
+            What the page says of the training; `fcn.ui.pages.learn.state`.
+        """
+        place, told = self._training()
+        _, fragment, element = self._drawn[place]
+        name, have = element.bidi_component.id, told["first"] + len(told["results"])
+        ask = {"number": time.time_ns(), "act": "train", "until": steps, "settings": told["settings"], "press": press}
+        value = {"ask": {**ask, "run": told["run"], "have": have, "goals": have > 1}}
+        self._values[name] = WidgetState(id=name, json_value=json.dumps(value))
+        await self._rerun(fragment=fragment)
+        state: dict[str, Any] = self._training()[1]["state"]
+        return state
+
+    def _training(self) -> tuple[tuple[int, ...], dict[str, Any]]:
+        """The part that trains: its place, and what the page sent it last."""
+        for place, (_, _, element) in self._drawn.items():
+            if element.bidi_component.component_name.endswith("fcn_learning"):
+                told = json.loads(element.bidi_component.json or element.bidi_component.mixed.json)
+                if told["live"]:
+                    return place, told
+        raise LiveError("The page offers no training.")
+
     def texts(self, kind: str) -> list[str]:
         """The texts of all elements of a kind: "markdown" (captions too), "alert" or "exception"."""
         found = [getattr(one, kind) for one in self.elements.values() if one.WhichOneof("type") == kind]

@@ -71,7 +71,7 @@ class Learning extends LearningDrawing {
     this.rest()
     this.target = target
     this.wait()
-    this.ask("train", { until: target })
+    this.ask("train", { until: target, press: true })
     this.draw()
   }
 

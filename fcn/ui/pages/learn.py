@@ -118,7 +118,7 @@ def act(settings: Settings, name: str) -> tuple[Run | None, int, bool]:
     st.session_state.learn_asked = asked["number"]
     run = trainings.look(settings)
     if fresh and asked["act"] == "train":
-        run = trainings.want(visitor, settings, asked["until"])
+        run = trainings.want(visitor, settings, asked["until"], press=asked.get("press") is True)
     elif fresh and asked["act"] in ("hold", "stop"):
         trainings.hold(visitor, settings, forget=asked["act"] == "stop")
         run = trainings.look(settings) if asked["act"] == "hold" else None
