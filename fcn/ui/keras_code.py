@@ -46,4 +46,4 @@ def _place(chosen: SelectedPhoto) -> str | int:
         return int(scene[1])
     folder = (zoo.MODELS / zoo.read_companion(chosen.model).photos).resolve()
     [file, *_] = sorted(folder.glob(f"{chosen.name}.*"))
-    return file.relative_to(ROOT).as_posix()
+    return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name

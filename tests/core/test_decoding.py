@@ -128,7 +128,7 @@ def test_computing_for_too_long_is_a_sentence(wild: Decoder) -> None:
     run(wild, "1 / 0")  # the child is ready
     start = time.perf_counter()
     assert "takes too long" in run(wild, "[None for _ in iter(int, 1)]")
-    assert time.perf_counter() - start < 4.5
+    assert time.perf_counter() - start < 9  # two seconds of a processor that others use too
 
 
 def test_waiting_for_too_long_is_a_sentence(wild: Decoder) -> None:

@@ -66,7 +66,7 @@ def test_samples_of_the_shipped_models(model: str, tmp_path: Path) -> None:
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     sample = next(iter(samples(model).values()))
     photo, truth = sample.read()
-    chosen = SelectedPhoto(sample.name, sample.alt, sample.credit, photo, truth=truth)
+    chosen = SelectedPhoto(sample.name, sample.alt, sample.credit, photo, sample.model, truth=truth)
     settings = [(32, "transposed"), (8, "bilinear")]
     programs = [on_the_page.write(model, chosen, *way) for way in settings]
     known = Segmenter.load(model)
