@@ -238,9 +238,11 @@ def test_share_panel_shows_link_and_code_and_flags_change_both(page: Page) -> No
         expect(shown.locator("code")).to_contain_text("present=1")
         quiet(page)
         flagged = link(shown)
-        assert flagged == f"{plain}&hide=upload&lock=model&present=1"
+        assert flagged == f"{plain}&model=Street+scenes&hide=upload&lock=model&present=1"
         check_code(shown, flagged)
-    opened(page, flagged)
+    page.goto(flagged)  # presenter mode opens with the story
+    page.get_by_role("link", name="Try it").click()
+    settled(page, sha("street", "scene-17"))
     expect(page.locator(".give")).to_be_hidden()
     expect(part(page, "model").locator("select")).to_be_disabled()
     assert "bilinear" in (viewer(page).get_attribute("data-ready") or "")
@@ -268,7 +270,7 @@ def seen_part(page: Page, key: str) -> Locator:
 
 
 def test_locked_controls_cannot_be_changed(page: Page) -> None:
-    opened(page, "/?lock=model,stride&sample=scene-24")
+    opened(page, "/?lock=model,stride&sample=scene-24&model=Street+scenes")
     expect(part(page, "model").locator("select")).to_be_disabled()
     expect(option(page, "stride", "8")).to_be_disabled()
     option(page, "stride", "8").locator("..").click(force=True)

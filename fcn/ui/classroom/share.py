@@ -7,9 +7,10 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from fcn.ui import choices, turns
+from fcn.ui import choices, compute, turns
 from fcn.ui.classroom import flags
 from fcn.ui.classroom.flags import Flags
+from fcn.ui.keys import Session
 from fcn.ui.photo import source
 
 try:
@@ -88,6 +89,8 @@ def panel() -> None:
 def link(page: str, chosen: Flags) -> str:
     """The address that opens what is shown now, with these flags instead of those in force."""
     kept = {name: value for name, value in st.query_params.items() if _known(name) and len(value) <= LONGEST}
+    if "model" in chosen.lock and (shown := st.session_state.get(Session.SHOWN)):
+        kept.setdefault("model", compute.card(shown).title)  # or each photo would choose its own
     query = urlencode(kept | chosen.parameters(), safe=",")
     page = page if urlsplit(page).path else f"{page}/"
     return f"{page}?{query}" if query else page
