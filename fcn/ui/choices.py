@@ -90,6 +90,15 @@ def choose(**changes: Any) -> None:
     st.session_state[Session.LINK] = st.query_params.to_dict()
 
 
+def carry(chosen: Choices) -> None:
+    """Let the links from another page open the first screen with these choices; that page's own parameters stay."""
+    wanted = to_link(chosen)
+    for name in parameters() & st.query_params.to_dict().keys() - wanted.keys():
+        del st.query_params[name]
+    for name, value in wanted.items():
+        st.query_params[name] = value
+
+
 def choose_photo(sample: str) -> None:
     """Show a sample, or for "" the visitor's own photo, with the model that suits it unless that is locked."""
     locked = "model" in flags.current().lock

@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from fcn.compute import recording
-from fcn.compute.learning import PICTURES, RATES, STARTS, STEPS, STRIDES, SUITABLE, Settings
+from fcn.compute.learning import PICTURES, RATES, SHOWN, STARTS, STEPS, STRIDES, SUITABLE, Settings
 from fcn.compute.recording import Recorded, Recording
 from fcn.compute.trainings import MOST, Run
 from fcn.model import zoo
-from fcn.ui import compute, turns
+from fcn.ui import choices, compute, turns
+from fcn.ui.choices import Choices
 from fcn.ui.classroom import share
 from fcn.ui.controls import choice_control
 from fcn.ui.learning import claims, learning, own_kernel
@@ -82,7 +83,9 @@ def train(card: zoo.Card) -> None:
         st.info(f"{reason} Play the recorded runs above instead.", icon=":material/memory:")
         return
     run, have, goals = act(settings, name)
-    learning.show(KEY, learning.live_payload(run, name, card, state(run), have, goals))
+    data = learning.live_payload(run, name, card, state(run), have, goals)
+    # Numbered, since what is the same as before does not reach the part, which waits for an answer.
+    learning.show(KEY, data | {"answer": (question() or {}).get("number")})
     with st.container(horizontal=True, vertical_alignment="center"):
         results(run)
 
@@ -184,6 +187,8 @@ def results(run: Run | None) -> None:
     title = f"{step} steps, {in_words(run.settings)}"
     if st.button("Use my kernel", icon=":material/school:", key="learn_use"):
         own_kernel.use(MODEL, run.settings.stride, kernel, title)
+        choices.carry(Choices(sample=f"scene-{SHOWN}", model=MODEL, stride=run.settings.stride))
+        st.rerun()  # the links to other pages are drawn again, with these choices
     st.download_button(
         "Download as .keras",
         lambda: compute.layer_file(kernel),
