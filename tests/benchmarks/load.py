@@ -23,6 +23,7 @@ import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -35,8 +36,8 @@ from tests.support.live import ROOT, LiveError, Server, Visitor, serving
 
 ARRIVAL = 60  # seconds within which the visitors come
 PAUSE = 2, 8  # seconds between two actions of a visitor, from and to
-ACTIONS = (("Upsampling", "Bilinear"), ("Network", "FCN-8s"), ("Upsampling", "Transposed convolution"),
-           ("Network", "FCN-32s"))  # fmt: skip
+ACTIONS: tuple[dict[str, Any], ...] = ({"upsampling": "bilinear"}, {"stride": 8}, {"upsampling": "transposed"},
+                                       {"stride": 32})  # fmt: skip
 PATIENCE = 120  # seconds that a visitor waits
 BOUND = 900  # seconds for each of the two parts
 PROBES = 50, 100, 200, 500  # photos of the long visit after which memory is read
@@ -205,21 +206,21 @@ async def _visit(page: Visitor, own: bytes | None, notes: Notes) -> None:
 
     await spent(opened(), notes.first)
     notes.page.append(page.received + await pictures(page, seen))
-    for number, (label, value) in enumerate(ACTIONS):
+    for number, choices in enumerate(ACTIONS):
         await asyncio.sleep(random.uniform(*PAUSE))
         if number == 2 and own is not None:
             await spent(page.upload("own.jpg", own), notes.uploads)
             await pictures(page, seen)
             await asyncio.sleep(random.uniform(*PAUSE))
-        await spent(page.choose(label, value), notes.switches)
+        await spent(page.pick(**choices), notes.switches)
         await pictures(page, seen)
 
 
 async def keep_switching(page: Visitor, notes: Notes) -> None:
     """Use the switch once a second for ever."""
     for number in range(1000):
-        value = ("Transposed convolution", "Bilinear")[number % 2]
-        await attempt(spent(page.choose("Upsampling", value), notes.burst_switches), notes)
+        upsampling = ("transposed", "bilinear")[number % 2]
+        await attempt(spent(page.pick(upsampling=upsampling), notes.burst_switches), notes)
         await asyncio.sleep(1)
 
 
@@ -329,7 +330,7 @@ def both(spans: list[Span]) -> str:
 
 
 def family(server: Server) -> list[Path]:
-    """Folders in /proc of the server's process and of all processes that come from it."""
+    """Folders in /proc of the server's process and of all processes that come from it, but that of Keras."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -339,7 +340,12 @@ def family(server: Server) -> list[Path]:
     found = [server.process.pid]
     for pid in found:
         found += [child for child, parent in parents.items() if parent == pid]
-    return [Path(f"/proc/{pid}") for pid in found]
+    return [folder for folder in (Path(f"/proc/{pid}") for pid in found) if not _is_keras(folder)]
+
+
+def _is_keras(folder: Path) -> bool:
+    """Whether a process is the one that trains: it comes and goes, and has limits of its own."""
+    return b"keras_questions" in (folder / "cmdline").read_bytes()
 
 
 def memory(server: Server, name: str) -> int:
