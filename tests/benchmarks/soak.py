@@ -76,11 +76,11 @@ def fresh(width: int, height: int) -> bytes:
 async def look_around(page: Visitor, notes: Notes) -> None:
     """Use the switches of the first page."""
     for _ in range(random.randint(1, 4)):
-        label, value = random.choice(
-            [("Upsampling", "Bilinear"), ("Upsampling", "Transposed convolution"), ("Network", "FCN-8s"),
-             ("Network", "FCN-32s"), ("Model", "People & animals")]
+        key, value = random.choice(
+            [("upsampling", "bilinear"), ("upsampling", "transposed"), ("stride", 8), ("stride", 32),
+             ("model", "people_animals")]
         )  # fmt: skip
-        await spent(page.choose(label, value), notes.switches)
+        await spent(page.pick(**{key: value}), notes.switches)
         await asyncio.sleep(random.uniform(*PAUSE))
 
 
