@@ -271,6 +271,9 @@ def remembered(table: Table, samples: list[tuple[float, int, int]]) -> None:
     span = (last - warm) / 4
     early = [size for second, size, _ in samples if warm <= second <= warm + span]
     late = [size for second, size, _ in samples if second >= last - span]
+    if not early:
+        table.add("growth", "too short a run to tell")
+        return
     growth = statistics.median(late) / statistics.median(early) - 1
     table.add(f"growth after {warm / 60:.1f} min, medians of quarters", f"{growth:+.1%}", "at most 10%",
               growth <= GROWTH)  # fmt: skip

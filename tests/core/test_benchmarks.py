@@ -15,7 +15,7 @@ SHORT = {
     "interaction": ["--repeats", "1"],
     "load": ["--visitors", "2", "--uploads", "1", "--photos", "2"],
     "proxy": ["--visitors", "2", "--photos", "1"],
-    "soak": ["--visitors", "2", "--minutes", "0.1"],
+    "soak": ["--visitors", "2", "--minutes", "0.3"],
 }
 
 
