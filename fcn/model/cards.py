@@ -96,6 +96,7 @@ class PhaseRecord(TypedDict, total=False):
     colour: float
     backbone: float
     trains: str
+    average: float
 
 
 class RecipeRecord(TypedDict, total=False):
@@ -105,7 +106,6 @@ class RecipeRecord(TypedDict, total=False):
     validation_size: list[int]
     scene_share: float
     batch: int
-    average: float
     decay: float
     paste_share: float
     pasted: list[int]

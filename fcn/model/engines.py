@@ -100,9 +100,9 @@ class LiteRTEngine:
         from ai_edge_litert.interpreter import Interpreter
 
         with np.load(io.BytesIO(data), allow_pickle=False) as held:
-            self.kernels = {stride: held[f"kernel_{stride}"] for stride in STRIDES}
-            self.mix = held.get("mix")
-            self._graph = held["graph"].tobytes()  # the interpreter reads from it for as long as it lives
+            self.kernels = {stride: _join_bytes(held[f"kernel_{stride}"]) for stride in STRIDES}
+            self.mix = _join_bytes(held["mix"]) if "mix" in held else None
+            self._graph = _join_bytes(held["graph"]).tobytes()  # the interpreter reads from it for as long as it lives
         self._interpreter = Interpreter(model_content=self._graph, num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -186,8 +186,8 @@ def convert(model: keras.Model) -> bytes:
     """Convert a model for LiteRT and check the result against Keras. Needs TensorFlow as Keras' backend.
 
     Returns:
-        A compressed .npz file: "graph", the LiteRT model (uint8), "kernel_S" for each stride, and "mix" if there are
-        shape channels.
+        A compressed .npz file of float32 values as `_split_bytes` arranges them: "graph", the LiteRT model, padded to
+        whole values, "kernel_S" for each stride, and "mix" if there are shape channels.
 
     Raises:
         ModelError: The converted model scores differently.
@@ -199,14 +199,38 @@ def convert(model: keras.Model) -> bytes:
     traced = tf.function(lambda photo: network(photo, training=False), input_signature=signature)
     frozen = internals.freeze(traced.get_concrete_function())
     graph = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
+    graph += bytes(-len(graph) % 4)
     reference = KerasEngine(model)
-    weights = {f"kernel_{stride}": kernel for stride, kernel in reference.kernels.items()}
+    weights = {"graph": np.frombuffer(graph, np.float32)}
+    weights |= {f"kernel_{stride}": kernel for stride, kernel in reference.kernels.items()}
     if reference.mix is not None:
         weights["mix"] = reference.mix
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, graph=np.frombuffer(graph, np.uint8), **weights)
+    packed = {name: _split_bytes(values) for name, values in weights.items()}
+    np.savez_compressed(file, allow_pickle=False, **packed)
     _check(LiteRTEngine(file.getvalue()), reference)
     return file.getvalue()
+
+
+def _split_bytes(values: np.ndarray) -> np.ndarray:
+    """Lay the first bytes of all values together, then the second and so on, which compresses by a fifth more.
+
+    Args:
+        values: (...) float32.
+
+    Returns:
+        (4, ...) uint8.
+    """
+    return np.ascontiguousarray(np.moveaxis(values[..., np.newaxis].view(np.uint8), -1, 0))
+
+
+def _join_bytes(split: np.ndarray) -> np.ndarray:
+    """Undo `_split_bytes`."""
+    joined = np.empty((*split.shape[1:], 4), np.uint8)
+    for place in range(4):
+        joined[..., place] = split[place]  # four times as quick as a copy of the transposed array
+    values: np.ndarray = joined.view(np.float32)[..., 0]
+    return values
 
 
 def _check(converted: Engine, reference: Engine) -> None:

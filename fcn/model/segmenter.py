@@ -58,6 +58,15 @@ class Scores:
         odds = np.exp(cells - cells.max(-1, keepdims=True))
         return odds / odds.sum(-1, keepdims=True)
 
+    def strongest_shapes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The shape channels that are strongest in this photo, as `features` and `channels` hold those of the backbone.
+
+        Returns:
+            (K,) numbers of the channels, and (ceil(h / 32), ceil(w / 32), K) uint8; K is 0 for a model without.
+        """
+        rows, columns, _ = self.cells(STRIDES[0]).shape
+        return _strongest(self.shape[:rows, :columns])
+
     def confidence(self, stride: int) -> float:
         """Mean probability of the best class over the cells, 0 to 1."""
         return float(self.probabilities(stride).max(-1).mean())

@@ -119,7 +119,7 @@ def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Opt
             peak / 20, steps, alpha=0.01, warmup_target=peak, warmup_steps=max(1, min(200, steps // 10))
         )
         return keras.optimizers.AdamW(
-            rate, weight_decay=recipe.decay, clipnorm=1.0, use_ema=True, ema_momentum=recipe.average
+            rate, weight_decay=recipe.decay, clipnorm=1.0, use_ema=True, ema_momentum=phase.average
         )
 
     heads = adam(phase.rate)

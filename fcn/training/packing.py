@@ -15,10 +15,10 @@ UPSAMPLING_STEP = 2.0**-12  # kernels of transposed convolutions are rounded to 
 
 
 def save_packed(model: keras.Model, path: Path) -> None:
-    """Write a .keras file that is about half as large as usual and loads like any other.
+    """Write a .keras file that is less than half as large as usual and loads like any other.
 
     Batch normalisation is folded into the convolutions, kernels are rounded (half precision; those of transposed
-    convolutions, whose values are small and many, to multiples of UPSAMPLING_STEP), and the file is deflated. Since
+    convolutions, whose values are small and many, to multiples of UPSAMPLING_STEP), and the file is compressed. Since
     the folded kernels are the rounded ones, the model converted for LiteRT, which folds too, computes the same.
 
     Args:
@@ -31,9 +31,9 @@ def save_packed(model: keras.Model, path: Path) -> None:
             variable.assign(_rounded(np.asarray(variable), variable.path))
     loose = path.with_suffix(".loose.keras")
     model.save(loose)
-    with zipfile.ZipFile(loose) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
+    with zipfile.ZipFile(loose) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as target:
         for entry in source.infolist():
-            target.writestr(entry.filename, source.read(entry), zipfile.ZIP_DEFLATED)
+            target.writestr(entry.filename, source.read(entry), zipfile.ZIP_LZMA)
     loose.unlink()
 
 

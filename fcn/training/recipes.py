@@ -20,6 +20,7 @@ class Phase:
         backbone: Learning rate of the backbone, as a share of the heads' rate.
         trains: "late", for everything but the layers up to stride 4 and batch normalisation, which keep what
             ImageNet gave them; or "upsampling", for what enlarges the maps of the frozen network.
+        average: Momentum of the moving average of the weights, which is what is kept in the end.
     """
 
     epochs: int
@@ -29,6 +30,7 @@ class Phase:
     colour: float = 0.35
     backbone: float = 0.3
     trains: str = "late"
+    average: float = 0.998
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Recipe:
         phases: Training, in order.
         scene_share: Share of the photos in a batch that are synthetic street scenes, 0 to 1.
         batch: Photos a step; a multiple of 4.
-        average: Momentum of the moving average of the weights, which is what is kept in the end.
         decay: Weight decay of AdamW.
         paste_share: Share of the crops that get the objects of another photo, 0 to 1.
         pasted: Indices of the classes that are copied so.
@@ -57,7 +58,6 @@ class Recipe:
     phases: tuple[Phase, ...]
     scene_share: float = 0.0
     batch: int = 8
-    average: float = 0.998
     decay: float = 0.01
     paste_share: float = 0.0
     pasted: tuple[int, ...] = ()
@@ -91,6 +91,7 @@ RECIPES = {
         ),
         phases=(
             Phase(epochs=15, crop=(320, 384), rate=1e-3, scale=(0.6, 1.7), colour=0.4, backbone=0.25),
+            Phase(epochs=20, crop=(320, 384), rate=1e-3, scale=(0.6, 1.7), colour=0.4, backbone=0.25, average=0.99),
             Phase(epochs=1, crop=(320, 384), rate=1e-3, scale=(0.7, 1.4), trains="upsampling"),
         ),
         scene_share=0.25,
@@ -124,7 +125,7 @@ RECIPES = {
             "COCO val2017, 761 photos of people (Lin et al. 2014)",
         ),
         phases=(
-            Phase(epochs=4, crop=(256, 256), rate=1e-3, scale=(0.5, 1.3), backbone=0.25),
+            Phase(epochs=8, crop=(256, 256), rate=1e-3, scale=(0.5, 1.3), backbone=0.25),
             Phase(epochs=1, crop=(256, 256), rate=1e-3, scale=(0.7, 1.3), trains="upsampling"),
         ),
         paste_share=0.3,

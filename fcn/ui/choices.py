@@ -19,7 +19,14 @@ from fcn.ui.classroom import flags
 from fcn.ui.keys import Session
 from fcn.ui.parts import UPSAMPLING_TITLES
 
-CELLS = {"class": "Best class", "score": "Score", "features": "Features", "channel": "One feature map"}
+CELLS = {
+    "class": "Best class",
+    "score": "Score",
+    "features": "Features",
+    "channel": "One feature map",
+    "shapes": "Shapes",
+    "shape": "One shape channel",
+}
 VIEWS = {"overlay": "Segmentation", "compare": "Compare", "difference": "Difference"}
 SIZES = (320, 480, 640, 800, 960)  # pixels
 AGAINST = {"nearest": "bilinear", "bilinear": "nearest", "transposed": "bilinear"}  # what each is compared with
@@ -41,7 +48,7 @@ class Choices:
         cells: A name of CELLS: what the middle picture shows.
         view: A name of VIEWS: what the right picture shows.
         target: Name of the class whose score is shown; "" is the one that covers most.
-        channel: Place of the feature map shown, 1 is the strongest.
+        channel: Place of the feature map or shape channel shown, 1 is the strongest.
         opacity: Of the colours over the photo, percent.
         names: Whether the classes' names stand on their regions.
         size: Longest side of the working size, pixels.

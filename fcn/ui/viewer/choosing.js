@@ -2,7 +2,12 @@
 
 const STRIDES = [[32, "32"], [16, "16"], [8, "8"]]; // a list: an object would sort its numbers
 const UPSAMPLINGS = { nearest: ["Cells", "Cells"], bilinear: ["Bilinear", "Bilinear"], transposed: ["Transposed convolution", "Transposed"] };
-const CELLS = { class: "Best class", score: "Score", features: "Features" };
+const CELLS = { class: "Best class", score: "Score", features: "Features", shapes: "Shapes" };
+// Maps of which a sheet shows 16: the choice that shows one, its name, and what they are.
+const SHEETS = {
+  features: { single: "channel", name: "Feature map", words: "The 16 strongest of the network's feature maps: press one" },
+  shapes: { single: "shape", name: "Shape channel", words: "What the transposed convolution sees beside the scores: press one" },
+};
 const VIEWS = { overlay: "Segmentation", compare: "Compare", difference: "Difference" };
 const short = (name) => UPSAMPLINGS[name][1];
 
@@ -91,7 +96,8 @@ Object.assign(Viewer.prototype, {
     this.options(this.part("stride").querySelector(".options"), "stride", STRIDES, choices.stride);
     this.root.querySelector(".network").textContent = `FCN-${choices.stride}s`;
     this.options(this.part("upsampling").querySelector(".options"), "upsampling", Object.entries(UPSAMPLINGS), choices.upsampling);
-    this.options(this.part("cells"), "cells", Object.entries(CELLS), choices.cells === "channel" ? "features" : choices.cells);
+    this.options(this.part("cells"), "cells", Object.entries(CELLS).filter(([name]) => name !== "shapes" || this.sheets.shapes),
+      this.sheet()?.kind ?? choices.cells);
     this.options(this.part("view"), "view", Object.entries(VIEWS), choices.view);
     const models = this.root.querySelector(".model select");
     if (models.dataset.built !== data.key) {
@@ -142,18 +148,12 @@ Object.assign(Viewer.prototype, {
     titles[0].textContent = data.captions.photo[0];
     details[0].textContent = details[0].title = data.captions.photo[1];
     const cells = `${columns} x ${rows} cells of ${stride} x ${stride} pixels`;
-    details[1].replaceChildren(...{
+    const sheet = this.sheet();
+    details[1].replaceChildren(...({
       class: () => [element("span", cells)],
       score: () => [element("span", "Probability of"),
         this.select(data.classes.map((name) => [name, name]), "target", data.classes[this.target()], "Class"), element("span", "in each cell")],
-      features: () => [element("span", "The 16 strongest of the network's feature maps: press one")],
-      channel: () => {
-        const all = element("button", "All maps", { type: "button" });
-        all.addEventListener("click", () => this.choose({ cells: "features" }));
-        const places = this.channels.map((channel, place) => [place + 1, `${place + 1} (channel ${channel})`]);
-        return [all, element("span", "Feature map"), this.select(places, "channel", choices.channel, "Feature map, strongest first")];
-      },
-    }[choices.cells]());
+    }[choices.cells] ?? (() => this.sheetCaption(sheet)))());
     const scale = this.root.querySelector(".scale"), [low, , high] = scale.children;
     scale.hidden = choices.cells === "class";
     [low.textContent, high.textContent] = choices.cells === "score" ? ["0 %", "100 %"] : ["least", "greatest"];
@@ -168,9 +168,18 @@ Object.assign(Viewer.prototype, {
     const names = (labels) => this.shares(labels).map(([index, part]) => `${data.classes[index]} ${percent(part)}`).join(", ");
     this.panels[0].setAttribute("aria-label", data.alt);
     this.panels[1].setAttribute("aria-label", choices.cells === "class" ? `The best class of each cell: ${this.once("words coarse", () => names(this.coarse))}`
-      : choices.cells === "score" ? `Probability of ${data.classes[this.target()]} in each of the ${cells}` : `Feature maps of the network, ${cells}`);
+      : choices.cells === "score" ? `Probability of ${data.classes[this.target()]} in each of the ${cells}` : `${sheet.name}${sheet.one ? ` ${this.channel(sheet) + 1}` : "s, strongest first"}, ${cells}`);
     this.panels[2].setAttribute("aria-label", `The class of each of the ${width} x ${height} pixels: ${this.once(`words ${choices.upsampling}`, () => names(this.labels[choices.upsampling]))}`);
     this.root.querySelector(".sentence").textContent = this.sentence(share);
+  },
+
+  // What the maps of the middle picture are; where one is shown, the way to another.
+  sheetCaption(sheet) {
+    if (!sheet.one) return [element("span", sheet.words)];
+    const all = element("button", "All maps", { type: "button" });
+    all.addEventListener("click", () => this.choose({ cells: sheet.kind }));
+    const places = sheet.channels.map((channel, place) => [place + 1, `${place + 1} (channel ${channel})`]);
+    return [all, element("span", sheet.name), this.select(places, "channel", this.channel(sheet) + 1, `${sheet.name}, strongest first`)];
   },
 
   // What is to be seen, and what to try next.

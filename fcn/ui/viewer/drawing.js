@@ -12,7 +12,7 @@ Object.assign(Viewer.prototype, {
     cancelAnimationFrame(this.frame);
     this.frame = requestAnimationFrame(() => {
       this.panel(this.panels[0], (paint) => paint(this.photo, true));
-      if (this.choices.cells === "features") this.drawMosaic(this.panels[1]);
+      if (this.sheet() && !this.sheet().one) this.drawMosaic(this.panels[1]);
       else this.panel(this.panels[1], (paint, context) => this.drawCells(paint, context));
       this.panel(this.panels[2], (paint, context) => this.drawSegmentation(paint, context));
       this.placeHandle();
@@ -60,13 +60,12 @@ Object.assign(Viewer.prototype, {
   },
 
   drawCells(paint, context) {
-    const { rows, columns, stride, classes, width, height, palette } = this.data, { cells, channel } = this.choices;
+    const { rows, columns, stride, classes, width, height, palette } = this.data, sheet = this.sheet();
     const target = this.target();
     const colour = {
       class: (cell) => (this.hidden.has(this.coarse[cell]) ? HIDDEN : palette[this.coarse[cell]]),
       score: (cell) => ramp(this.probabilities[cell * classes.length + target] / 255),
-      channel: (cell) => ramp(this.features[cell + (channel - 1) * rows * columns] / 255),
-    }[cells];
+    }[this.cells()] ?? ((cell) => ramp(sheet.maps[cell + this.channel(sheet) * rows * columns] / 255));
     paint(this.cellPicture(colour), false, columns * stride, rows * stride);
     context.strokeStyle = GRID;
     context.lineWidth = Math.min(1, stride / 12) * (width / context.canvas.clientWidth) / this.view.scale;
@@ -76,12 +75,17 @@ Object.assign(Viewer.prototype, {
     context.stroke();
   },
 
-  // The 16 strongest feature maps; each shows the same part of the photo, and the same cell is marked in each.
+  // Place of the one map that is shown, from 0.
+  channel(sheet) {
+    return Math.min(this.choices.channel, sheet.channels.length) - 1;
+  },
+
+  // The 16 strongest maps; each shows the same part of the photo, and the same cell is marked in each.
   drawMosaic(canvas) {
-    const { rows, columns, stride, width } = this.data, { scale, x, y } = this.view, cells = rows * columns;
+    const { rows, columns, stride, width } = this.data, { scale, x, y } = this.view, { maps } = this.sheet(), cells = rows * columns;
     const ratio = this.sized(canvas), context = canvas.getContext("2d"), gap = 2 * ratio;
     const [wide, high] = [canvas.width / TILES, canvas.height / TILES];
-    for (let place = 0; place < TILES * TILES && place * cells < this.features.length; place++) {
+    for (let place = 0; place < TILES * TILES && place * cells < maps.length; place++) {
       const [left, top] = [(place % TILES) * wide, Math.floor(place / TILES) * high];
       const zoom = ((wide - gap) / width) * scale;
       context.save();
@@ -91,7 +95,7 @@ Object.assign(Viewer.prototype, {
       context.setTransform(zoom, 0, 0, ((high - gap) / this.data.height) * scale, left - x * zoom,
         top - y * ((high - gap) / this.data.height) * scale);
       context.imageSmoothingEnabled = false;
-      context.drawImage(this.cellPicture((cell) => ramp(this.features[place * cells + cell] / 255)), 0, 0,
+      context.drawImage(this.cellPicture((cell) => ramp(maps[place * cells + cell] / 255)), 0, 0,
         columns * stride, rows * stride);
       context.pixel = (0.6 * ratio) / zoom;
       if (this.spot) this.mark(context, false);

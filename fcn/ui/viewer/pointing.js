@@ -39,8 +39,9 @@ Object.assign(Viewer.prototype, {
   // A click that was no drag: a tile of the mosaic opens, a pixel of the segmentation is explained.
   press(canvas, event) {
     if (this.moved > 4 || !this.data) return;
-    if (canvas === this.panels[1] && this.choices.cells === "features")
-      return this.choose({ cells: "channel", channel: this.tile(canvas, event) + 1 });
+    const sheet = this.sheet();
+    if (canvas === this.panels[1] && sheet && !sheet.one)
+      return this.choose({ cells: sheet.single, channel: Math.min(sheet.channels.length, this.tile(canvas, event) + 1) });
     if (canvas === this.panels[2] && this.spot && this.choices.view !== "compare") this.onPixel?.(...this.spot);
   },
 
@@ -55,7 +56,8 @@ Object.assign(Viewer.prototype, {
   place(canvas, event) {
     const box = canvas.getBoundingClientRect();
     let [u, v] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    if (canvas === this.panels[1] && this.choices?.cells === "features") {
+    const sheet = this.data && canvas === this.panels[1] && this.sheet();
+    if (sheet && !sheet.one) {
       this.pointedTile = this.tile(canvas, event);
       [u, v] = [(u * TILES) % 1, (v * TILES) % 1];
     } else this.pointedTile = null;
@@ -144,15 +146,15 @@ Object.assign(Viewer.prototype, {
 
   // What is known of the pixel and of its cell, in words.
   read() {
-    const { width, stride, columns, rows, classes } = this.data, { upsampling, cells, channel } = this.choices;
+    const { width, stride, columns, rows, classes } = this.data, { upsampling } = this.choices, sheet = this.sheet();
     if (!this.spot) return (this.readout.textContent = this.data.hint);
     const [x, y] = this.spot, label = this.labels[upsampling][y * width + x];
     const row = Math.floor(y / stride), column = Math.floor(x / stride), cell = row * columns + column;
-    const place = cells === "channel" ? channel - 1 : this.pointedTile;
-    if (place !== null && (cells === "channel" || cells === "features")) {
-      const value = this.features[cell + place * rows * columns] / 255;
-      return (this.readout.textContent = `Cell in row ${row + 1}, column ${column + 1}. Feature map ${place + 1} (channel `
-        + `${this.channels[place]}): ${value.toFixed(2)} on a scale from 0, its least, to 1, its greatest value.`);
+    const place = sheet?.one ? this.channel(sheet) : this.pointedTile;
+    if (sheet && place !== null && place < sheet.channels.length) {
+      const value = sheet.maps[cell + place * rows * columns] / 255;
+      return (this.readout.textContent = `Cell in row ${row + 1}, column ${column + 1}. ${sheet.name} ${place + 1} (channel `
+        + `${sheet.channels[place]}): ${value.toFixed(2)} on a scale from 0, its least, to 1, its greatest value.`);
     }
     const start = cell * classes.length;
     const top = [...this.probabilities.slice(start, start + classes.length)]

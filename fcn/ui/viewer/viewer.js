@@ -55,14 +55,15 @@ class Viewer {
     if (data.turn >= this.turn) this.choices = { ...data.choices };
     this.turn = Math.max(this.turn, data.turn);
     const [photo, maps] = await Promise.all([fetched("photo", data.photo), fetched("maps", data.maps)]);
-    const names = ["bilinear", "transposed", "coarse", "probabilities", "features", "confident_bilinear", "confident_transposed"];
+    const names = ["bilinear", "transposed", "coarse", "probabilities", "features", "confident_bilinear", "confident_transposed", ...(maps.shapes ? ["shapes"] : [])];
     const [image, ...arrays] = await Promise.all([picture(photo.source), ...names.map((name) => bytes(maps[name]))]);
     if (call !== this.calls) return; // newer data has come meanwhile
     const known = Object.fromEntries(names.map((name, index) => [name, arrays[index]]));
     const fresh = this.data?.key !== data.key;
     if (this.data?.maps !== data.maps) this.cache.clear();
-    Object.assign(this, { data, photo: image, channels: maps.channels, coarse: known.coarse,
-      probabilities: known.probabilities, features: known.features });
+    Object.assign(this, { data, photo: image, coarse: known.coarse, probabilities: known.probabilities });
+    this.sheets = { features: { maps: known.features, channels: maps.channels } };
+    if (maps.shapes) this.sheets.shapes = { maps: known.shapes, channels: maps.shapeChannels };
     this.confidence = { bilinear: known.confident_bilinear, transposed: known.confident_transposed };
     this.labels = { bilinear: known.bilinear, transposed: known.transposed, nearest: this.repeated(known.coarse) };
     if (fresh) {
@@ -85,8 +86,20 @@ class Viewer {
     this.showLegend();
     this.draw();
     this.read();
-    const { upsampling, view, cells } = this.choices;
-    this.root.dataset.ready = `${this.data.key}${upsampling}${view}${cells}${this.data.stride}`;
+    const { upsampling, view } = this.choices;
+    this.root.dataset.ready = `${this.data.key}${upsampling}${view}${this.cells()}${this.data.stride}`;
+  }
+
+  // What the middle picture shows: shape channels exist for one cell size only.
+  cells() {
+    const { cells } = this.choices;
+    return this.sheets.shapes ? cells : { shapes: "features", shape: "channel" }[cells] ?? cells;
+  }
+
+  // The maps of which the middle picture shows all or one, and whether it is one; null while it shows classes.
+  sheet() {
+    const kind = { features: "features", channel: "features", shapes: "shapes", shape: "shapes" }[this.cells()];
+    return kind ? { ...this.sheets[kind], ...SHEETS[kind], kind, one: this.cells() === SHEETS[kind].single } : null;
   }
 
   // The cells as a label map of the photo's size: nearest upsampling.

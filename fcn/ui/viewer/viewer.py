@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmentation
 from fcn.ui.keys import Session
 
@@ -87,6 +88,9 @@ def maps(scores: Scores, by_upsampling: dict[str, Segmentation], stride: int) ->
         "features": pack(np.moveaxis(features, -1, 0)),
         "channels": scores.channels[stride].tolist(),
     }
+    if stride == STRIDES[0] and scores.shape.shape[-1]:
+        numbers, shapes = scores.strongest_shapes()
+        content |= {"shapes": pack(np.moveaxis(shapes, -1, 0)), "shapeChannels": numbers.tolist()}
     for upsampling, segmentation in by_upsampling.items():
         assert segmentation.confidence is not None  # the page asks for it
         content[upsampling] = pack(segmentation.labels)

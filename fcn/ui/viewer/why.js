@@ -89,9 +89,10 @@ class Why {
       const [middle, line] = [left + stride / 2, top + stride / 2];
       context.lineWidth = 3.5 * context.pixel;
       context.strokeStyle = "#000";
-      context.strokeText(percent(share), middle, line);
+      const text = share < 0.01 ? "<1%" : percent(share); // words would not fit into a cell
+      context.strokeText(text, middle, line);
       context.fillStyle = "#ffd21f";
-      context.fillText(percent(share), middle, line);
+      context.fillText(text, middle, line);
     }
     context.restore();
   }
