@@ -91,7 +91,7 @@ RECIPES = {
         ),
         phases=(
             Phase(epochs=15, crop=(320, 384), rate=1e-3, scale=(0.6, 1.7), colour=0.4, backbone=0.25),
-            Phase(epochs=20, crop=(320, 384), rate=1e-3, scale=(0.6, 1.7), colour=0.4, backbone=0.25, average=0.99),
+            Phase(epochs=16, crop=(320, 384), rate=1e-3, scale=(0.6, 1.7), colour=0.4, backbone=0.25, average=0.99),
             Phase(epochs=1, crop=(320, 384), rate=1e-3, scale=(0.7, 1.4), trains="upsampling"),
         ),
         scene_share=0.25,
@@ -125,7 +125,7 @@ RECIPES = {
             "COCO val2017, 761 photos of people (Lin et al. 2014)",
         ),
         phases=(
-            Phase(epochs=8, crop=(256, 256), rate=1e-3, scale=(0.5, 1.3), backbone=0.25),
+            Phase(epochs=7, crop=(256, 256), rate=1e-3, scale=(0.5, 1.3), backbone=0.25),
             Phase(epochs=1, crop=(256, 256), rate=1e-3, scale=(0.7, 1.3), trains="upsampling"),
         ),
         paste_share=0.3,
