@@ -1,6 +1,7 @@
 """What this project uses of the insides of other libraries: each may change in any release, so each has a test.
 
-The tests are in tests/core/test_internals.py. Whoever raises a bound in requirements.txt runs them first.
+The tests are in tests/core/test_internals.py, and for what a visit may keep (fcn/ui/visits.py patches two methods of
+Streamlit's storage) in tests/server/test_visits.py. Whoever raises a bound in requirements.txt runs them first.
 """
 
 from __future__ import annotations
@@ -49,6 +50,16 @@ def ask_nobody_for_own_address() -> None:
     module is loaded by name because only fcn/ui may depend on Streamlit; only a server calls this.
     """
     importlib.import_module("streamlit.net_util").get_external_ip = lambda: None  # type: ignore[attr-defined]
+
+
+def session_manager(runtime: Any) -> Any:
+    """What holds the visits of a Streamlit runtime: it alone knows which of them may still come back."""
+    return runtime._session_mgr
+
+
+def event_loop(runtime: Any) -> Any:
+    """The event loop of a Streamlit runtime, whose thread is the only one that may end a visit."""
+    return runtime._get_async_objs().eventloop
 
 
 def freeze(function: Any) -> Any:

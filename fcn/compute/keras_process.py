@@ -117,8 +117,12 @@ class KerasProcess:
             if self._timer:
                 self._timer.cancel()
             self._asked += 1
-            fresh = self._process is None or self._process.poll() is not None
-            process = self._process = _started() if fresh or self._process is None else self._process
+            process = self._process
+            fresh = process is None or process.poll() is not None
+            if process is not None and fresh:
+                _end(process)  # closes its pipes
+            if process is None or fresh:
+                process = self._process = _started()
         seconds = max(LOADING, seconds) if fresh else seconds
         hangs = threading.Event()
 

@@ -22,6 +22,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+from fcn import internals
 from fcn.machine import memory
 
 FILES = 3  # of a visit: a photo, one of the camera, a mask
@@ -86,7 +87,7 @@ def _save(storage: MemorySessionStorage, session_info: SessionInfo) -> None:
 
 def _lives(session_id: str) -> bool:
     """Whether a visit is there, or may still come back."""
-    manager = Runtime.instance()._session_mgr
+    manager = internals.session_manager(Runtime.instance())
     return manager.is_active_session(session_id) or manager.get_session_info(session_id) is not None
 
 
@@ -96,7 +97,7 @@ def _sweep() -> None:
         time.sleep(EVERY)
         done, ended = threading.Event(), [0]
         with suppress(RuntimeError):  # the server is about to start or to end
-            Runtime.instance()._get_async_objs().eventloop.call_soon_threadsafe(_end, ended, done)
+            internals.event_loop(Runtime.instance()).call_soon_threadsafe(_end, ended, done)
             if done.wait(60) and ended[0]:
                 free()
 

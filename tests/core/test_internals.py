@@ -1,6 +1,7 @@
 """What is used of the insides of other libraries still does what it is used for."""
 
 import asyncio
+import inspect
 import io
 import re
 from pathlib import Path
@@ -11,6 +12,8 @@ import streamlit
 from PIL import Image
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
+from streamlit.runtime import Runtime
+from streamlit.runtime.runtime import AsyncObjects
 
 from fcn import internals
 
@@ -19,7 +22,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_nothing_else_looks_inside() -> None:
     """Test ids and the modules that are known to be private stand in fcn/internals.py alone."""
-    inside = re.compile(r"data-testid|tensorflow\.python|net_util|spool_max_size|Image\.OPEN")
+    inside = re.compile(
+        r"data-testid|tensorflow\.python|_session_mgr|_get_async_objs|net_util|spool_max_size|Image\.OPEN"
+    )
     sources = [ROOT / "app.py", *(ROOT / "deploy").glob("*.py")]
     sources += [path for kind in ("py", "css", "js", "html") for path in (ROOT / "fcn").rglob(f"*.{kind}")]
     looking = {path.relative_to(ROOT).as_posix() for path in sources if inside.search(path.read_text("utf-8"))}
@@ -99,3 +104,10 @@ def test_a_frozen_function_holds_its_weights() -> None:
     frozen = internals.freeze(traced.get_concrete_function())
     assert not frozen.variables
     assert np.asarray(frozen(tf.ones(3))[0]).tolist() == [2, 2, 2]
+
+
+def test_a_runtime_of_streamlit_tells_its_visits_and_its_loop() -> None:
+    """Its attributes are set in code that only a running server reaches: they are looked for in the source."""
+    source = inspect.getsource(Runtime)
+    assert "self._session_mgr =" in source and "def _get_async_objs(self)" in source
+    assert "eventloop" in inspect.getsource(AsyncObjects)
