@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
+from fcn.compute import learning_code
+from fcn.compute.learning import Settings
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.pictures import keras_code
@@ -24,18 +27,37 @@ def write(model: str, chosen: SelectedPhoto, stride: int, upsampling: str, max_s
 
 def show(model: str, chosen: SelectedPhoto, stride: int, upsampling: str, max_side: int = 480) -> None:
     """Draw the part that opens on the program; arguments as for `write`."""
+    words = f"These lines do what this page shows: FCN-{stride}s, {keras_code.WORDS[upsampling]}."
+    note = ""
+    if chosen.data is not None:
+        note = "Put your photo beside the file. Of one with more than 960 pixels a few edge pixels may differ."
+    offer(words, note, lambda: write(model, chosen, stride, upsampling, max_side), "segment.py")
+
+
+def show_training(model: str, settings: Settings) -> None:
+    """Draw the same for a training of the upsampling layer alone.
+
+    Args:
+        model: Whose score maps it is trained on.
+        settings: Of the run.
+    """
+    kernel = compute.segmenter(model).kernel(settings.stride).shape
+    channels = kernel[3] if settings.shape else kernel[2]
+    words = "These lines do the training with the choices above; on your own machine it may go on for longer."
+    offer(words, "", lambda: learning_code.write(compute.card(model), channels, settings), "train_upsampling.py")
+
+
+def offer(words: str, note: str, compose: Callable[[], str], file: str) -> None:
+    """Draw a program under a sentence, to copy or to download; it is written when the part is opened."""
     with st.expander("In Keras", icon=":material/code:", key="keras", on_change="rerun") as part:
         if not part.open:  # else the program is sent with every switch
             return
-        st.markdown(
-            f"These lines do what this page shows: FCN-{stride}s, {keras_code.WORDS[upsampling]}. They need the "
-            "model file of this project. Copy them, or take them as a file."
-        )
-        if chosen.data is not None:
-            st.caption("Put your photo beside the file. Of one with more than 960 pixels a few edge pixels may differ.")
-        code = write(model, chosen, stride, upsampling, max_side)
+        st.markdown(f"{words} They need the model file of this project. Copy them, or download them as a file.")
+        if note:
+            st.caption(note)
+        code = compose()
         st.code(code, language="python")
-        st.download_button("segment.py", code, "segment.py", "text/x-python", on_click="ignore", key="keras_file")
+        st.download_button(file, code, file, "text/x-python", on_click="ignore", key="keras_file")
 
 
 def _place(chosen: SelectedPhoto) -> str | int:

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn.compute import learning_code
+from fcn.compute.learning import STARTS, Learner, Settings
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Segmenter
@@ -74,3 +76,31 @@ def test_samples_of_the_shipped_models(model: str, tmp_path: Path) -> None:
     for way, picture in zip(settings, run(tmp_path, programs), strict=True):
         differ = np.asarray(picture) != known.upsample(scores, *way).labels
         assert differ.mean() < 1e-4, way  # LiteRT rounds otherwise than Keras: a draw may go to the other class
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(pictures=4, start=start) for start in STARTS] + [Settings(pictures=1, stride=8, draw=2, rate=0.1)],
+    ids=lambda settings: f"{settings.start}-{settings.stride}",
+)
+def test_a_training_gives_the_kernel_of_the_page(settings: Settings, tmp_path: Path) -> None:
+    import keras
+
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    learner = Learner(settings, unseen=1, seen=1)
+    learner.train(2)
+    program = learning_code.write(zoo.read_card("street"), learner.kernel.shape[3], settings)
+    assert "range(200)" in program
+    (tmp_path / "program.py").write_text(program.replace("range(200)", "range(2)"), encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=environment, check=True, timeout=600)
+    layer = keras.saving.load_model(tmp_path / "upsampling.keras", compile=False).layers[0]
+    # Adam divides by the size of a gradient: where that is all but zero, rounding decides where the weight goes.
+    differ = np.abs(np.asarray(layer.kernel) - learner.kernel)
+    assert np.median(differ) < 1e-5 and (differ > 1e-3).mean() < 0.01
+
+
+def test_a_training_with_shape_channels_reads_them() -> None:
+    program = learning_code.write(zoo.read_card("street"), 59, Settings(shape=True))
+    assert 'outputs["shape_32"]' in program and "(64, 64, 11, 59)" in program
+    compile(program, "program.py", "exec")

@@ -1,7 +1,7 @@
 // The pictures and curves of a training; learning.js plays it.
 
 const SHOWN = { learned: "Learned", nearest: "Cells", bilinear: "Bilinear", truth: "Truth" }
-const BOX = { left: 34, right: 62, top: 10, bottom: 24, width: 360, height: 190 } // of a chart, SVG units
+const BOX = { left: 34, right: 76, top: 10, bottom: 24, width: 360, height: 190 } // of a chart, SVG units
 const NAMES = { nearest: "cells", bilinear: "bilinear" }
 
 class LearningDrawing {

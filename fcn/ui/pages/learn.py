@@ -12,7 +12,7 @@ from fcn.compute.learning import PICTURES, RATES, SHOWN, STARTS, STEPS, STRIDES,
 from fcn.compute.recording import Recorded, Recording
 from fcn.compute.trainings import MOST, Run
 from fcn.model import zoo
-from fcn.ui import choices, compute, turns
+from fcn.ui import choices, compute, keras_code, turns
 from fcn.ui.choices import Choices
 from fcn.ui.classroom import share
 from fcn.ui.controls import choice_control
@@ -75,7 +75,9 @@ def train(card: zoo.Card) -> None:
     """The controls of a live run, the part that plays it, and what can be done with its kernel."""
     st.markdown(
         "The same on this server, by Keras: `keras.layers.Conv2DTranspose` and nothing else is trained. One training "
-        f"runs at a time, up to {STEPS} steps or {MOST:.0f} seconds of computing; equal settings share one run."
+        f"runs at a time, up to {STEPS} steps or {MOST:.0f} seconds of computing; equal settings share one run. "
+        "The pictures are drawn streets: there are as many of these as it takes, with the true class of every pixel. Of "
+        "people and animals there are too few photos with true classes that may be passed on."
     )
     settings = choose(card)
     name = "{start} {rate:g} {pictures} {shape} {stride} {draw}".format(**vars(settings))
@@ -88,6 +90,7 @@ def train(card: zoo.Card) -> None:
     learning.show(KEY, data | {"answer": (question() or {}).get("number")})
     with st.container(horizontal=True, vertical_alignment="center"):
         results(run)
+    keras_code.show_training(MODEL, settings)
 
 
 def choose(card: zoo.Card) -> Settings:
