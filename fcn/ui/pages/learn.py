@@ -76,8 +76,8 @@ def train(card: zoo.Card) -> None:
     st.markdown(
         "The same on this server, by Keras: `keras.layers.Conv2DTranspose` and nothing else is trained. One training "
         f"runs at a time, up to {STEPS} steps or {MOST:.0f} seconds of computing; equal settings share one run. "
-        "The pictures are drawn streets: there are as many of these as it takes, with the true class of every pixel. Of "
-        "people and animals there are too few photos with true classes that may be passed on."
+        "The pictures are drawn streets: there are as many of these as it takes, with the true class of every pixel. "
+        "Of people and animals there are too few photos with true classes that may be passed on."
     )
     settings = choose(card)
     name = "{start} {rate:g} {pictures} {shape} {stride} {draw}".format(**vars(settings))
