@@ -174,7 +174,7 @@ def scores_key(model: str, photo: str, max_side: int) -> Hashable:
 
 
 def scores(
-    model: str, photo: str, max_side: int, pixels: Photo | Pixels, placeholder: DeltaGenerator | None = None
+    model: str, photo: str, max_side: int, read: Callable[[], Photo | Pixels], placeholder: DeltaGenerator | None = None
 ) -> Scores:
     """Score maps of a photo: the backbone runs here and nowhere else.
 
@@ -182,11 +182,11 @@ def scores(
         model: Name of the model.
         photo: SHA-256 of the photo.
         max_side: Longest side of the working size, pixels.
-        pixels: The photo, as `Segmenter.score` takes it.
+        read: Returns the photo, as `Segmenter.score` takes it; called if the score maps are not in the store.
         placeholder: Where to show the place in line, if it comes to waiting.
     """
     network = segmenter(model)
-    return compute_once(scores_key(model, photo, max_side), lambda: network.score(pixels, max_side), placeholder)
+    return compute_once(scores_key(model, photo, max_side), lambda: network.score(read(), max_side), placeholder)
 
 
 def segmentation(
@@ -210,13 +210,19 @@ def segmentation(
     return compute_once((*key, own.sha256), make, placeholder)
 
 
-def decode_upload(data: bytes, name: str, placeholder: DeltaGenerator | None = None) -> Photo:
-    """Decode an upload, to about as many pixels as the largest working size needs: a session keeps them.
+def decode_upload(data: bytes, name: str, sha256: str, placeholder: DeltaGenerator | None = None) -> Photo:
+    """Decode an upload to about as many pixels as the largest working size needs, or take it from the store.
+
+    Args:
+        data: The file.
+        name: Its name, for messages.
+        sha256: Hex digest of `data`.
+        placeholder: As for `scores`.
 
     Raises:
         PhotoError: As for `Decoder.decode`.
     """
-    return compute_once(object(), lambda: decoded(data, name), placeholder, keep=False)
+    return compute_once(("photo", sha256), lambda: decoded(data, name), placeholder)
 
 
 def decoded(data: bytes, name: str) -> Photo:

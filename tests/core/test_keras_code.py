@@ -67,12 +67,11 @@ def test_samples_of_the_shipped_models(model: str, tmp_path: Path) -> None:
 
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     sample = next(iter(samples(model).values()))
-    photo, truth = sample.read()
-    chosen = SelectedPhoto(sample.name, sample.alt, sample.credit, photo, sample.model, truth=truth)
+    chosen = SelectedPhoto.of_sample(sample)
     settings = [(32, "transposed"), (8, "bilinear")]
     programs = [on_the_page.write(model, chosen, *way) for way in settings]
     known = Segmenter.load(model)
-    scores = known.score(photo.pixels)
+    scores = known.score(chosen.read().pixels)
     for way, picture in zip(settings, run(tmp_path, programs), strict=True):
         differ = np.asarray(picture) != known.upsample(scores, *way).labels
         assert differ.mean() < 1e-4, way  # LiteRT rounds otherwise than Keras: a draw may go to the other class

@@ -41,9 +41,7 @@ def opened(**link: str) -> AppTest:
 def photo(request: pytest.FixtureRequest) -> Subject:
     model = "street" if request.param == "scene-24" else "people_animals"
     sample = samples(model)[request.param]
-    read, truth = sample.read()
-    chosen = SelectedPhoto(sample.name, sample.alt, sample.credit, read, model, truth=truth)
-    return resize_loss.subject(model, chosen)
+    return resize_loss.subject(model, SelectedPhoto.of_sample(sample))
 
 
 def unpacked(text: str, *shape: int) -> np.ndarray:

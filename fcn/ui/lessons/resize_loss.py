@@ -48,15 +48,13 @@ class Subject:
 
 def subject(model: str, chosen: SelectedPhoto) -> Subject:
     """Look at the chosen photo with a model."""
-    scores = compute.scores(model, chosen.photo.sha256, LONGEST, chosen.photo)
-    pixels = shrink(chosen.photo, LONGEST)
+    scores = compute.scores(model, chosen.sha256, LONGEST, chosen.read)
+    pixels = shrink(chosen.read(), LONGEST)
     if chosen.truth is not None:
         labels = labels_to_own_size(chosen.truth, (scores.height, scores.width))
     else:
-        labels = compute.segmentation(model, chosen.photo.sha256, LONGEST, 8, "transposed", scores).labels
-    return Subject(
-        compute.card(model), chosen.photo.sha256, chosen.alt, pixels, labels, chosen.truth is not None, scores
-    )
+        labels = compute.segmentation(model, chosen.sha256, LONGEST, 8, "transposed", scores).labels
+    return Subject(compute.card(model), chosen.sha256, chosen.alt, pixels, labels, chosen.truth is not None, scores)
 
 
 @turns.fragment

@@ -18,6 +18,7 @@ from fcn.ui import choices, compute, figures, findings, keras_code, parts
 from fcn.ui.classroom import share
 from fcn.ui.photo import source
 from fcn.ui.photo.samples import samples
+from fcn.ui.photo.source import SelectedPhoto
 
 #: The FCN paper's own upper bound, to draw beside the model's.
 PAPER = "Long, Shelhamer, Darrell 2015, appendix A: PASCAL VOC, 21 classes"
@@ -208,11 +209,10 @@ def failures(card: zoo.Card, companion: Companion) -> None:
         return
     st.markdown("**Where it fails**")
     for column, entry in zip(st.columns(max(1, len(told))), told, strict=False):
-        photo, _ = gallery[entry["sample"]].read()
-        scores = compute.scores(card.name, photo.sha256, WORKING_SIDE, photo)
-        found = compute.segmentation(card.name, photo.sha256, WORKING_SIDE, 32, "transposed", scores)
-        shown = shrink(photo)
-        picture = render.overlay(shown, np.asarray(found.labels), card.palette, 0.6)
+        photo = SelectedPhoto.of_sample(gallery[entry["sample"]])
+        scores = compute.scores(card.name, photo.sha256, WORKING_SIDE, photo.read)
+        labels = compute.segmentation(card.name, photo.sha256, WORKING_SIDE, 32, "transposed", scores).labels
+        picture = render.overlay(shrink(photo.read()), np.asarray(labels), card.palette, 0.6)
         with column:
             st.image(render.jpeg(picture), width="stretch", alt=entry["why"])
             st.caption(entry["why"])

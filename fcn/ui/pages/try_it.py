@@ -23,6 +23,7 @@ from fcn.ui.choices import Choices
 from fcn.ui.classroom import flags
 from fcn.ui.keys import Session
 from fcn.ui.learning import own_kernel
+from fcn.ui.learning.own_kernel import OwnKernel
 from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo import score_own, source
 from fcn.ui.photo.samples import cut, every_sample, thumbnail
@@ -56,9 +57,9 @@ def show() -> None:
     result = segment(chosen, model, photo, placeholder)
     screen(chosen, card, photo, verdict, result)
     own_kernel.notice(model, chosen.stride)
-    why.offer(model, photo.photo.sha256, chosen.size, chosen.stride, result.scores, result.key)
+    why.offer(model, photo.sha256, chosen.size, chosen.stride, result.scores, result.key)
     with place:
-        downloads(photo, card, result, chosen)
+        downloads(photo, card, chosen)
     with layout.unseen("upload"):
         source.inputs()
     with st.container(key="truth"):
@@ -76,46 +77,57 @@ def suited(chosen: Choices, photo: SelectedPhoto, placeholder: DeltaGenerator) -
 
     def look() -> Verdict:
         for name in names:
-            seen[name] = compute.segmenter(name).score(photo.photo, chosen.size)
+            seen[name] = compute.segmenter(name).score(photo.read(), chosen.size)
         cards = {name: compute.card(name) for name in names}
         return suits.judge({name: suits.features(seen[name], cards[name]) for name in names}, cards)
 
-    verdict = compute.compute_once(("suited", photo.photo.sha256), look, placeholder)
+    verdict = compute.compute_once(("suited", photo.sha256), look, placeholder)
     model = chosen.model or verdict.model
     if model in seen:  # keep one result, that which is shown
         scores = seen[model]
-        compute.compute_once(compute.scores_key(model, photo.photo.sha256, chosen.size), lambda: scores)
+        compute.compute_once(compute.scores_key(model, photo.sha256, chosen.size), lambda: scores)
     return model, verdict
 
 
 def segment(chosen: Choices, model: str, photo: SelectedPhoto, placeholder: DeltaGenerator) -> Result:
     """Score maps once, then every upsampling of the chosen one; `placeholder` shows the place in line."""
     start = time.perf_counter()
-    key = (model, photo.photo.sha256, chosen.size)
-    scores = compute.scores(*key, photo.photo, placeholder)
-    own = own_kernel.current(model, chosen.stride)
-    by_upsampling = {
-        upsampling: compute.segmentation(*key, chosen.stride, upsampling, scores, placeholder, own)
-        for upsampling in UPSAMPLING_TITLES
-    }
+    result = compute_result(chosen, model, photo, own_kernel.current(model, chosen.stride), placeholder)
     placeholder.empty()
     logs.line(
         "look",
         model=model,
         stride=chosen.stride,
         upsampling=chosen.upsampling,
-        height=scores.height,
-        width=scores.width,
+        height=result.scores.height,
+        width=result.scores.width,
         milliseconds=round(1000 * (time.perf_counter() - start), 1),
     )
-    return Result(scores, by_upsampling, " ".join(map(str, (*key, own.sha256[:12]) if own else key)))
+    return result
+
+
+def compute_result(
+    chosen: Choices,
+    model: str,
+    photo: SelectedPhoto,
+    kernel: OwnKernel | None,
+    placeholder: DeltaGenerator | None = None,
+) -> Result:
+    """The same outside of a visit's run, from the shared store where it is there; `kernel` is the visitor's own."""
+    key = (model, photo.sha256, chosen.size)
+    scores = compute.scores(*key, photo.read, placeholder)
+    by_upsampling = {
+        upsampling: compute.segmentation(*key, chosen.stride, upsampling, scores, placeholder, kernel)
+        for upsampling in UPSAMPLING_TITLES
+    }
+    return Result(scores, by_upsampling, " ".join(map(str, (*key, kernel.sha256[:12]) if kernel else key)))
 
 
 def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdict | None, result: Result) -> None:
     """Draw the strip of photos, the switches and the three pictures."""
-    scores, stride, sha = result.scores, chosen.stride, photo.photo.sha256
+    scores, stride, sha = result.scores, chosen.stride, photo.sha256
     size = scores.height, scores.width
-    picture = compute.picture((sha, chosen.size), lambda: render.jpeg(shrink(photo.photo, chosen.size)))
+    picture = compute.picture((sha, chosen.size), lambda: render.jpeg(shrink(photo.read(), chosen.size)))
     made = {name: found for name, found in result.by_upsampling.items() if name != "nearest"}
     with layout.unseen("carriers"):
         photo_name = viewer.carry("photo", f"{sha} {size}", {"source": viewer.jpeg_address(picture)})
@@ -123,7 +135,7 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
         strip_name = viewer.carry("strip", "samples", strip())
         own_name = carry_own()
     rows, columns = scores.coarse_labels(stride).shape
-    height, width = photo.photo.size
+    height, width = photo.size
     now = flags.current()
     viewer.show(
         {
@@ -149,7 +161,7 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
             "modelHint": "" if chosen.model or photo.data is None else "Chosen for your photo:",
             "note": note(card, verdict),
             "captions": {
-                "photo": ["Photo", " ".join([f"{width} x {height} pixels.", *photo.photo.notes, photo.credit]).strip()]
+                "photo": ["Photo", " ".join([f"{width} x {height} pixels.", *photo.notes, photo.credit]).strip()]
             },
             "alt": photo.alt,
             "sizes": list(choices.SIZES),
@@ -189,8 +201,8 @@ def carry_own() -> str:
     own: SelectedPhoto | None = st.session_state.get(Session.OWN)
     if own is None:
         return ""
-    small = compute.picture((own.photo.sha256, "small"), lambda: cut(own.photo.pixels))
-    return viewer.carry("own", own.photo.sha256, {"source": viewer.jpeg_address(small)})
+    small = compute.picture((own.sha256, "small"), lambda: cut(own.read().pixels))
+    return viewer.carry("own", own.sha256, {"source": viewer.jpeg_address(small)})
 
 
 def note(card: zoo.Card, verdict: Verdict | None) -> dict[str, Any] | None:
@@ -209,19 +221,24 @@ def note(card: zoo.Card, verdict: Verdict | None) -> dict[str, Any] | None:
     return {"text": text, "other": other}
 
 
-def downloads(photo: SelectedPhoto, card: zoo.Card, result: Result, chosen: Choices) -> None:
-    """Files at the photo's own size, made when asked for."""
+def downloads(photo: SelectedPhoto, card: zoo.Card, chosen: Choices) -> None:
+    """Files at the photo's own size, made when asked for.
+
+    What makes them is held by the server until the visit's next run, so it holds no results, which may be large.
+    """
     stem = photo.name.rsplit(".", 1)[0]
-    by_upsampling = {name: segmentation.labels for name, segmentation in result.by_upsampling.items()}
+    kernel = own_kernel.current(card.name, chosen.stride)
 
     def write(make: Callable[[Export], bytes]) -> bytes:
-        source_photo = photo.photo
+        source_photo = photo.read()
         if photo.data is not None:
-            longest = export.longest_side(photo.photo.size)
+            longest = export.longest_side(photo.size)
             source_photo = compute.decoder().decode_light(photo.data, photo.name, longest)
         against = (
             chosen.against if chosen.against not in ("", chosen.upsampling) else choices.AGAINST[chosen.upsampling]
         )
+        result = compute_result(chosen, card.name, photo, kernel)
+        by_upsampling = {name: segmentation.labels for name, segmentation in result.by_upsampling.items()}
         code = keras_code.write(card.name, photo, chosen.stride, chosen.upsampling, chosen.size)
         return make(
             Export(source_photo, card, result.scores, chosen.stride, chosen.upsampling, against, by_upsampling,
@@ -233,7 +250,7 @@ def downloads(photo: SelectedPhoto, card: zoo.Card, result: Result, chosen: Choi
         st.download_button(label, data, f"{stem}.{name}", on_click="ignore", type=kind, width="stretch")
 
     with st.container(width="content", key="actions"), st.popover("Download", icon=":material/download:"):
-        if export.longest_side(photo.photo.size) < max(photo.photo.size):
+        if export.longest_side(photo.size) < max(photo.size):
             most = export.MOST_PIXELS // 10**6
             st.caption(f"Your photo has more than {most} megapixels: the files are half as wide and high.")
         offer("All files (ZIP)", export.archive, "zip", "secondary")

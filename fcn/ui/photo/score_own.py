@@ -71,7 +71,7 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
         return
     st.markdown(f"**Compared with ground truth, cell size {stride}**")
     for column, (upsampling, found) in zip(st.columns(len(by_upsampling)), by_upsampling.items(), strict=True):
-        key = ("verdict", card.name, chosen.photo.sha256, truth.name, found.shape, stride, upsampling)
+        key = ("verdict", card.name, chosen.sha256, truth.name, found.shape, stride, upsampling)
         verdict = compute.compute_once(key, partial(compare, found, truth.labels, len(card.classes)))
         edges = "not measurable: the mask leaves the edges out"
         if verdict.boundary_f1 is not None:
@@ -84,8 +84,8 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
             alt = f"Map of wrongly labelled pixels, {verdict.wrong:.1%} of the picture"
             st.image(verdict.picture, width="stretch", alt=alt)
     height, width = truth.labels.shape
-    if (height, width) != chosen.photo.size:
-        own = chosen.photo.size
+    if (height, width) != chosen.size:
+        own = chosen.size
         st.caption(
             f"Compared at {width} x {height} pixels: more than {MOST_PIXELS // 10**6} megapixels take too long here. "
             f"`python -m fcn evaluate` compares at {own[1]} x {own[0]}."
@@ -110,12 +110,12 @@ def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
         return None
     with st.expander("Score it: bring the right answer as a mask"):
         st.caption(
-            f"A PNG of {chosen.photo.size[1]} x {chosen.photo.size[0]} pixels: class indices "
+            f"A PNG of {chosen.size[1]} x {chosen.size[0]} pixels: class indices "
             f"({', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}; {IGNORE_LABEL} is "
             "not scored), or the colours of the legend. Dropped together with its photo, a mask of the same name is "
             "understood at once."
         )
-        key = f"mask-{chosen.photo.sha256[:12]}"
+        key = f"mask-{chosen.sha256[:12]}"
         file = st.file_uploader("Mask PNG", type="png", key=key)
         if file is None:
             if isinstance(st.session_state[key], DeletedFile):
@@ -123,11 +123,11 @@ def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
             return None
         try:
             return compute.compute_once(
-                ("mask", card.name, chosen.photo.size, file.file_id),
+                ("mask", card.name, chosen.size, file.file_id),
                 lambda: Truth(
                     file.file_id,
                     compute.decoder().read_mask(
-                        file.getvalue(), chosen.photo.size, len(card.classes), card.palette, MOST_PIXELS
+                        file.getvalue(), chosen.size, len(card.classes), card.palette, MOST_PIXELS
                     ),
                 ),
             )

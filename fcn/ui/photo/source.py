@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,7 +17,7 @@ from fcn.photos.files import MAX_BYTES
 from fcn.photos.images import Labels, Photo
 from fcn.ui import choices, compute, logs
 from fcn.ui.keys import Session
-from fcn.ui.photo.samples import every_sample, samples
+from fcn.ui.photo.samples import Sample, every_sample, samples
 
 GONE = "The photo is no longer on the server. Choose it again."
 
@@ -27,7 +30,11 @@ class SelectedPhoto:
         name: File name, or name of the sample.
         alt: What it shows, as far as known.
         credit: Author and licence of a sample.
-        photo: The decoded photo, a light copy as `decode_light` makes it.
+        read: Returns the decoded photo, a light copy as `decode_light` makes it, from the shared store or anew: whoever
+            holds a SelectedPhoto, and a visit holds several, holds no pixels.
+        size: Its own (height, width) in pixels.
+        sha256: Hex digest of its bytes.
+        notes: Sentences about what was done to it.
         model: Name of the model that knows what a sample shows; "" for the visitor's own photo.
         data: The uploaded bytes; None for a sample.
         truth: Ground truth (H, W) uint8, where there is one.
@@ -36,10 +43,20 @@ class SelectedPhoto:
     name: str
     alt: str
     credit: str
-    photo: Photo
+    read: Callable[[], Photo]
+    size: tuple[int, int]
+    sha256: str
+    notes: tuple[str, ...]
     model: str = ""
     data: bytes | None = None
     truth: Labels | None = None
+
+    @classmethod
+    def of_sample(cls, sample: Sample) -> SelectedPhoto:
+        """The picture of a sample."""
+        photo, truth = sample.read()
+        about = photo.size, photo.sha256, photo.notes
+        return cls(sample.name, sample.alt, sample.credit, lambda: sample.read()[0], *about, sample.model, truth=truth)
 
 
 def current(model: str | None = None, placeholder: DeltaGenerator | None = None) -> SelectedPhoto:
@@ -57,8 +74,7 @@ def current(model: str | None = None, placeholder: DeltaGenerator | None = None)
     gallery = every_sample(compute.names()) if model is None else samples(model)
     wanted = choices.current().sample
     sample = gallery.get(wanted) or next(iter(gallery.values()))
-    photo, truth = sample.read()
-    return SelectedPhoto(sample.name, sample.alt, sample.credit, photo, sample.model, truth=truth)
+    return SelectedPhoto.of_sample(sample)
 
 
 def own() -> SelectedPhoto | None:
@@ -102,12 +118,15 @@ def _receive() -> None:
 def _take_in(data: bytes, name: str, placeholder: DeltaGenerator | None) -> None:
     start, size = time.perf_counter(), (0, 0)
     try:
-        photo = compute.decode_upload(data, name, placeholder)
+        read = partial(compute.decode_upload, data, name, hashlib.sha256(data).hexdigest())
+        photo = read(placeholder)
     except FcnError as error:
         st.session_state[Session.REFUSED] = str(error)
     else:
         choices.choose_photo("")
-        st.session_state[Session.OWN] = SelectedPhoto(name, "Your photo", "", photo, data=data)
+        st.session_state[Session.OWN] = SelectedPhoto(
+            name, "Your photo", "", read, photo.size, photo.sha256, photo.notes, data=data
+        )
         size = photo.size
     del st.session_state[Session.RECEIVED]
     milliseconds = round(1000 * (time.perf_counter() - start), 1)
