@@ -27,6 +27,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -69,6 +70,8 @@ class Decoder:
         self._children = [_Child(patience) for _ in range(children or min(CHILDREN, photos_at_once()))]
         for child in self._children:
             self._free.put(child)
+        self.close = weakref.finalize(self, _end_all, self._children)
+        """End the children; it happens by itself when nobody holds the decoder any more."""
 
     def decode(self, data: bytes, name: str = "photo", *, max_side: int = WORKING_SIDE) -> Photo:
         """Do what `images.decode` does, in a child.
@@ -94,11 +97,6 @@ class Decoder:
         request = {"do": "mask", "size": size, "classes": classes, "palette": list(palette), "most": most}
         request["seconds"] = SECONDS
         return self._ask(request, data, "The mask", MaskError)[1]
-
-    def close(self) -> None:
-        """End the children."""
-        for child in self._children:
-            child.end()
 
     def __enter__(self) -> Decoder:
         return self
@@ -233,6 +231,11 @@ class _Child:
             stderr=subprocess.DEVNULL,
         )
         return self._process
+
+
+def _end_all(children: list[_Child]) -> None:
+    for child in children:
+        child.end()
 
 
 #: How a process ends that has computed for too long.
