@@ -7,7 +7,7 @@ from fcn.model.zoo import Card
 
 PROGRAM = '''"""Train the upsampling layer of FCN-{stride}s alone: a transposed convolution that starts {words}.
 
-Run it in the folder of the project, which holds the model and draws the scenes. Needs: pip install keras tensorflow
+Run it in the project's folder, which holds the model and draws the scenes. Needs: pip install keras tensorflow
 """
 
 import keras
@@ -15,7 +15,7 @@ import numpy as np
 
 from fcn.scenes.scene import render_scene
 
-# The network stays as it is: its score maps of drawn scenes, whose true labels are known, are all that is used
+# The network stays as it is: all that is used are its score maps of drawn scenes, whose true labels are known
 model = keras.saving.load_model("assets/models/{name}.keras", compile=False)
 scenes = [render_scene(seed) for seed in range({first}, {last})]
 truth = np.stack([scene.labels for scene in scenes]).astype("int32")  # (N, height, width)
@@ -33,7 +33,7 @@ network = keras.Sequential([keras.Input((None, None, maps.shape[-1])), enlarge, 
 {start}
 enlarge.kernel.assign(kernel)
 
-# Train: {batch} pictures a step, every pixel counts, the learning rate falls to nothing along a cosine
+# Train: {batch} pictures per step, every pixel counts, the learning rate falls to zero along a cosine
 rate = keras.optimizers.schedules.CosineDecay({rate:g}, {steps})
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 network.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
@@ -52,7 +52,7 @@ STARTS = {
     "zeros": ("from zeros", "kernel = np.zeros({shape})"),
     "nearest": (
         "by repeating cells",
-        "box = np.abs(np.arange({side}) - {middle}) < {half}  # of the kernel's two cells the middle one\n"
+        "box = np.abs(np.arange({side}) - {middle}) < {half}  # the middle half of the kernel\n"
         'kernel = np.einsum("y,x,oi->yxoi", box, box, np.eye({classes}, {channels}))',
     ),
     "bilinear": (

@@ -11,6 +11,9 @@ from fcn.errors import ModelError
 
 Record = TypeVar("Record")
 
+#: Data folder -> what people call the photos in it.
+DATA_TITLES = {"camvid": "CamVid", "people_animals": "PASCAL VOC"}
+
 
 class ScoreRow(TypedDict):
     """Scores of one stride and upsampling, percent 0-100; None for what the photos do not contain."""
@@ -150,6 +153,12 @@ class Card:
         """Index of the class that is no thing; None for a model without it."""
         return self.classes.index("background") if "background" in self.classes else None
 
+    @property
+    def validation_data(self) -> str:
+        """What the model was measured on, in words; older cards name the data folder instead."""
+        folder, old, _ = self.validation["data"].partition(", validation photos")
+        return describe_validation(folder) if old else folder
+
     def find_scores(self, stride: int, upsampling: str) -> ScoreRow | None:
         """Return the validation scores of one stride and upsampling; None if they were not measured."""
         for row in self.validation["results"]:
@@ -169,6 +178,12 @@ class Card:
                 f"The card of {self.name} has no scores for stride {stride}, {upsampling}. Measure it again."
             )
         return row
+
+
+def describe_validation(folder: str) -> str:
+    """What the validation photos of a data folder are called on a page, by the folder's name."""
+    words = folder.replace("_", " ").replace("-", " ").strip()
+    return f"{DATA_TITLES.get(folder, words[:1].upper() + words[1:])} validation photos".strip()
 
 
 class Scene(TypedDict):

@@ -6,9 +6,9 @@ import textwrap
 
 from fcn.model.zoo import Card
 
-HEAD = '''"""A class for every pixel of a photo, by FCN-{stride}s and {words}.
+HEAD = '''"""A class for every pixel of a photo, with FCN-{stride}s and {words}.
 
-Run it in the folder of the project, which holds the model. Needs: pip install keras tensorflow pillow
+Run it in the project's folder, which holds the model. Needs: pip install keras tensorflow pillow
 """
 
 import keras

@@ -5,15 +5,12 @@ from __future__ import annotations
 import datetime
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from fcn.errors import DataError
 from fcn.model import cards, zoo
 from fcn.training.packing import save_packed
 from fcn.training.recipes import RECIPES, Recipe
-
-if TYPE_CHECKING:
-    pass
 
 
 def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier: Path | None = None) -> None:
@@ -99,7 +96,7 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
     samples = _validation(folder, len(card.classes), quick)
     scenes = _validation(None, len(card.classes), quick) if folder and card.recipe["scene_share"] else []
     figures: dict[str, Any] = {
-        "data": "synthetic scenes of unseen seeds" if folder is None else f"{folder.name}, validation photos",
+        "data": "unseen synthetic scenes" if folder is None else cards.describe_validation(folder.resolve().name),
         "images": len(samples),
         "results": evaluate(segmenter, samples),
         "upper_bound": upper_bound((labels for _, labels in samples), len(card.classes)),

@@ -87,7 +87,7 @@ RECIPES = {
         references=(
             IMAGENET,
             "CamVid, 367 training photos (Brostow et al. 2008; 11 classes and split of Badrinarayanan et al. 2017)",
-            "Synthetic street scenes, fcn/scenes",
+            "Synthetic street scenes, drawn by this project",
         ),
         phases=(
             Phase(epochs=15, crop=(320, 384), rate=1e-3, scale=(0.6, 1.7), colour=0.4, backbone=0.25),
@@ -100,11 +100,11 @@ RECIPES = {
         start="an earlier model without shape channels, 51 epochs from ImageNet's weights (--start)",
         notes=(
             "The earlier model, mIoU on every second validation photo: with class weights in the loss 60.9 at stride "
-            "32 and 68.8 at stride 8; after six more epochs without them 62.3 and 71.7, the greatest single gain.",
-            "Kernels judged on a quarter of the pixels, another quarter on other photos: boundary F1 +2.9 at stride "
-            "32, but by a fine grid in the kernel that speckles edges; smoothed by 0.7 pixels, +0.4 was left.",
-            "Kernels that see class scores alone, trained on every pixel: smooth, and within 0.3 of bilinear. So the "
-            "layer got shape channels to learn from, and is trained with the network, on every pixel.",
+            "32 and 68.8 at stride 8; after six more epochs without them 62.3 and 71.7, the largest single gain.",
+            "Kernels trained on a quarter of the pixels, a different quarter on other photos: boundary F1 +2.9 at "
+            "stride 32, but from a fine grid in the kernel that speckles edges; smoothed by 0.7 pixels, +0.4 remained.",
+            "Kernels that see only class scores, trained on every pixel: smooth, and within 0.3 of bilinear. So the "
+            "layer was given shape channels to learn from, and is trained with the network, on every pixel.",
         ),
     ),
     "people_animals": Recipe(
@@ -135,7 +135,7 @@ RECIPES = {
             "The earlier model, mIoU on every sixth validation photo after epochs 1 to 5, transposed: stride 32 57.9, "
             "65.2, 68.0, 69.0, 69.6; stride 8 62.8, 69.3, 72.4, 73.4, 74.1. Still rising.",
             "A backbone rate ten times lower than that of the heads, ImageNet's early layers and batch norm kept. A "
-            "trial with one rate for all had 49.8 and 46.7 at strides 32 and 8 after two epochs.",
+            "trial with one rate for everything reached 49.8 and 46.7 at strides 32 and 8 after two epochs.",
         ),
     ),
 }

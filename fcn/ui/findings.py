@@ -8,7 +8,7 @@ SAME = 0.5  # points of mIoU below which two gains count as equal
 
 
 def compare_gains(card: Card) -> str:
-    """Say which brings more at stride 32, finer cells or training the upsampling; empty if that was not measured."""
+    """Say which helps more at stride 32, finer cells or training the upsampling; empty if that was not measured."""
     coarse, trained, fine = (card.find_scores(*row) for row in ((32, "bilinear"), (32, "transposed"), (8, "bilinear")))
     if coarse is None or trained is None or fine is None:
         return ""
@@ -17,15 +17,16 @@ def compare_gains(card: Card) -> str:
         return ""
     by_training, by_cells = after_training - start, after_cells - start
     if abs(by_cells - by_training) < SAME:
-        headline = "Finer cells and training the upsampling bring about as much."
+        headline = "Finer cells and training the upsampling help about equally."
     elif by_cells > by_training:
-        headline = "Finer cells bring more than training the upsampling."
+        headline = "Finer cells help more than training the upsampling."
     else:
-        headline = "Training the upsampling brings more than finer cells."
+        headline = "Training the upsampling helps more than finer cells."
     return (
-        f"**{headline}** Bilinear at x32 has an overlap (mIoU) of {start:.1f}. The trained transposed convolution "
-        f"changes it by {by_training:+.1f}, to {after_training:.1f}; cells of x8 with plain bilinear upsampling by "
-        f"{by_cells:+.1f}, to {after_cells:.1f}. Mean over classes, {card.validation['images']} photos, percent."
+        f"**{headline}** Bilinear at x32 reaches an overlap (mIoU) of {start:.1f}. The trained transposed convolution "
+        f"changes it by {by_training:+.1f}, to {after_training:.1f}; cells of x8 with plain bilinear upsampling change "
+        f"it by {by_cells:+.1f}, to {after_cells:.1f}. In percent, averaged over the classes, on "
+        f"{card.validation['images']} photos."
     )
 
 
@@ -42,7 +43,7 @@ def training_gain(card: Card, stride: int) -> str:
         )
         if before is not None and after is not None
     ]
-    return f"at x{stride} it changes " + " and ".join(changes) if changes else ""
+    return " and ".join(changes) + f" at x{stride}" if changes else ""
 
 
 def greatest_class_gain(card: Card) -> str:
@@ -67,13 +68,13 @@ def fair_comparison(card: Card) -> str:
     comparison = card.validation.get("compare")
     gain = comparison["gains"].get("best", {}).get("miou") if comparison else None
     if gain is not None:
-        verdict = "is ahead of" if gain["low"] > 0 else "is behind" if gain["high"] < 0 else "cannot be told from"
+        verdict = "is ahead of" if gain["low"] > 0 else "is behind" if gain["high"] < 0 else "is on a par with"
         said.append(
-            f"At x32 the transposed convolution {verdict} the best upsampling without a kernel of its own: "
+            f"At x32 the transposed convolution {verdict} the best alternative: "
             f"{gain['mean']:+.1f} points of mIoU (95 % interval {gain['low']:+.1f} to {gain['high']:+.1f})."
         )
     for row in card.validation.get("kernels", []):
         before, after = row["gain"]["miou"], row["gain_smoothed"]["miou"]
         if row["stride"] == 32 and before is not None and after is not None:
-            said.append(f"Its gain over bilinear is {before:+.1f}, and with a smoothed kernel {after:+.1f}.")
+            said.append(f"Its gain over bilinear is {before:+.1f}; with a smoothed kernel it is {after:+.1f}.")
     return " ".join(said)

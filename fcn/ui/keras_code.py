@@ -30,7 +30,7 @@ def show(model: str, chosen: SelectedPhoto, stride: int, upsampling: str, max_si
     words = f"These lines do what this page shows: FCN-{stride}s, {keras_code.WORDS[upsampling]}."
     note = ""
     if chosen.data is not None:
-        note = "Put your photo beside the file. Of one with more than 960 pixels a few edge pixels may differ."
+        note = "Put your photo next to the file. If it is longer than 960 pixels, a few edge pixels may differ."
     offer(words, note, lambda: write(model, chosen, stride, upsampling, max_side), "segment.py")
 
 
@@ -43,7 +43,7 @@ def show_training(model: str, settings: Settings) -> None:
     """
     kernel = compute.segmenter(model).kernel(settings.stride).shape
     channels = kernel[3] if settings.shape else kernel[2]
-    words = "These lines do the training with the choices above; on your own machine it may go on for longer."
+    words = "These lines run the training with the settings above; on your own machine it can go on for longer."
     offer(words, "", lambda: learning_code.write(compute.card(model), channels, settings), "train_upsampling.py")
 
 

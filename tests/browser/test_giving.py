@@ -200,7 +200,7 @@ def test_every_pair_can_be_compared(street: Page) -> None:
 
 def test_the_line_follows_a_drag_anywhere_and_the_keys(street: Page) -> None:
     choose(street, "view", "Compare", "compare")
-    line = street.get_by_role("slider", name="Line between")
+    line = street.get_by_role("slider", name="Dividing line")
     box = canvas(street, SEGMENTATION).bounding_box()
     assert box is not None
     street.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 20)

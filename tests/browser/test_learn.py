@@ -84,14 +84,14 @@ def test_scrubbing_shows_each_result_as_it_was_recorded(shared: Page, recorded: 
     assert fine(shared)
 
 
-def test_the_curve_is_marked_where_it_passes_each(recorded: Locator) -> None:
+def test_the_curve_is_marked_where_it_overtakes_each(recorded: Locator) -> None:
     run = recording.read().runs[0]
     button(recorded, "Last result").click()
     at(recorded, run.results[-1].step)
     marks = recorded.locator('.chart[data-figure="miou"] .mark title').all_text_contents()
     steps = [claims.passed(run, goal) for goal in ("nearest", "bilinear")]
     assert marks == [
-        f"passes {name} at step {step}"
+        f"overtakes {name} at step {step}"
         for name, step in zip(("cells", "bilinear"), steps, strict=True)
         if step is not None
     ]
@@ -143,17 +143,17 @@ def test_twenty_steps_from_zeros_lower_the_loss_and_change_the_picture(shared: P
     option(shared, "learn_pictures", "4").click()
     quiet(shared)
     live = shared.locator(".learning.training")
-    expect(live.locator(".where")).to_have_text("Not begun")
+    expect(live.locator(".where")).to_have_text("Not started")
     button(live, "One step").click()
     expect(live.locator(".state span")).to_have_text(re.compile("Loading Keras|Drawing|Training|Holds"))
     at(live, 1)
-    expect(live.locator(".state span")).to_have_text(re.compile("^Holds at step 1 of"))
+    expect(live.locator(".state span")).to_have_text(re.compile("^Paused at step 1 of"))
     first, picture = loss(live), pixels(live)
     button(live, "Play").click()
     expect(live.locator(".state span")).to_have_text(re.compile(r"^Training, step \d+ of \d+, about \d+ s left$"))
     expect(live).to_have_attribute("data-step", re.compile(r"^([2-9]\d|\d{3})$"))
     button(live, "Pause").click()
-    expect(live.locator(".state span")).to_have_text(re.compile(r"^Holds at step \d+ of"))
+    expect(live.locator(".state span")).to_have_text(re.compile(r"^Paused at step \d+ of"))
     assert loss(live) < 0.7 * first
     assert (np.abs(pixels(live) - picture).max(-1) > 10).mean() > 0.05
     with shared.expect_download() as download:

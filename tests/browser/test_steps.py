@@ -78,15 +78,15 @@ def expected(scores: np.ndarray, stride: int = 2, kind: str = "bilinear") -> np.
 
 
 def difference(text: str) -> float:
-    """The number after "Largest difference to Keras:"."""
-    found = re.search(r"Largest difference to Keras: (\S+)", text)
+    """The number after "Largest difference from Keras:"."""
+    found = re.search(r"Largest difference from Keras: (\S+)", text)
     assert found, text
     return float(found[1])
 
 
 def test_page_has_no_exception_and_keras_agrees(steps: Page) -> None:
     assert fine(steps)
-    told = steps.get_by_test_id("stMarkdown").filter(has_text="Largest difference to Keras")
+    told = steps.get_by_test_id("stMarkdown").filter(has_text="Largest difference from Keras")
     assert difference(told.inner_text()) < 1e-4
     expect(player(steps).locator(".check")).to_be_empty()  # not before all pixels are there
     button(steps, "Last step").click()

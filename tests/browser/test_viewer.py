@@ -170,7 +170,7 @@ def test_difference_is_orange_exactly_where_the_label_maps_differ(street: Page) 
 @pytest.mark.parametrize("percent", [60, 20, 0, 100])
 def test_line_shows_bilinear_left_and_transposed_right(street: Page, percent: int) -> None:
     shown(street, right="compare")
-    line = street.get_by_role("slider", name="Line between")
+    line = street.get_by_role("slider", name="Dividing line")
     line.press("Home")
     for _ in range(percent // 20):
         line.press("PageUp")

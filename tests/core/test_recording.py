@@ -73,10 +73,10 @@ def test_a_missing_or_broken_file_is_a_sentence(data: bytes | None, tmp_path: Pa
 def test_claims_follow_the_figures() -> None:
     """Runs that do the opposite of what one expects are told as they are."""
     usual = "\n".join(claims.sentences(made()))
-    assert "Then it passes bilinear" in usual and "at step 2" in usual
+    assert "Then it overtakes bilinear" in usual and "at step 2" in usual
     assert "Random numbers take longer" in usual and "learns by heart" in usual
     other = "\n".join(claims.sentences(made(miou=(5, 6, 7), late=(70, 71, 72), loss=(3, 2, 1))))
-    assert "has not passed bilinear after 2 steps" in other and "does not pass the cells" in other
+    assert "has not overtaken bilinear after 2 steps" in other and "does not overtake cells" in other
     assert "do not take longer" in other and "One picture is enough here" in other
 
 

@@ -403,4 +403,4 @@ def test_the_model_that_suits_an_own_photo_is_chosen_and_the_other_is_offered(vi
 
 def test_a_photo_of_nothing_that_the_models_know_is_told(visit: Visit) -> None:
     visit.upload(encoded(Image.new("RGB", (300, 200))))
-    assert "little that the models know" in visit.shown().data["note"]["text"]
+    assert "recognise little in this photo" in visit.shown().data["note"]["text"]

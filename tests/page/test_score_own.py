@@ -82,7 +82,7 @@ def test_edges_that_the_mask_leaves_out_are_not_scored(app: AppTest) -> None:
         differs = scene.labels[rows:, columns:] != scene.labels[: 180 - rows, : 240 - columns]
         mask[rows:, columns:][differs] = mask[: 180 - rows, : 240 - columns][differs] = IGNORE_LABEL
     words = [element.value for element in bring(app, scene.photo, png(mask)).markdown]
-    assert sum("not measurable: the mask leaves the edges out" in text for text in words) == 3
+    assert sum("not measurable, since the mask leaves out the edges" in text for text in words) == 3
 
 
 @pytest.mark.parametrize(

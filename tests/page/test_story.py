@@ -101,7 +101,7 @@ def test_stamps_of_a_bilinear_kernel_by_loops() -> None:
     np.testing.assert_array_equal(found[3], enlarge(maps, stride, kernel).argmax(-1))
 
 
-def test_page_compares_the_shrunk_truth_with_the_network() -> None:
+def test_page_compares_the_shrunken_ground_truth_with_the_network() -> None:
     app = opened(model="Street scenes", sample="scene-24")
     scores = {metric.label: float(metric.value.split()[0]) for metric in app.metric}
     [shrunk, own] = scores.values()

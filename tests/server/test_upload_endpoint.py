@@ -19,7 +19,7 @@ from tests.support.live import ROOT, Answer, Server, Visitor, serving
 PATIENCE = 120  # seconds, for a busy machine
 MARK = "zebra-41-quagga"  # in names and contents: nowhere in a log or a folder
 MEGABYTE = 1024**2
-STAYS = " The last photo stays."
+STAYS = " The previous photo stays."
 LIMIT = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["server"]["maxUploadSize"] * MEGABYTE
 SENT = [  # a handful of tests/hostile.py
     "JPEG as it should be",

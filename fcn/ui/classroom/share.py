@@ -64,7 +64,10 @@ def title(text: str) -> None:
 def panel() -> None:
     """Draw the panel."""
     if source.own() is not None:
-        st.info("Your photo stays on this visit. The link opens the same view of a sample.", icon=":material/lock:")
+        st.info(
+            "Your photo stays within this visit. The link opens the same view with a sample photo.",
+            icon=":material/lock:",
+        )
     picture, settings = st.columns([3, 2], gap="medium")
     with settings:
         st.markdown("**For a class**")
@@ -78,7 +81,7 @@ def panel() -> None:
         st.markdown("**The link**")
         st.code(address, language=None, wrap_lines=True)
         if only_here(address):
-            st.caption("This address works on this computer only. Open the app by its network address to share it.")
+            st.caption("This address works on this computer only. To share it, open the app at its network address.")
     with picture:
         if code := qr(address):
             st.image(code, width="stretch", alt=f"QR code of the link {address}")

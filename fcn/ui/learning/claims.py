@@ -11,7 +11,7 @@ RISEN = 1.05  # a loss that is so many times its least has risen
 
 
 def sentences(recording: Recording) -> list[str]:
-    """One sentence a claim; where a run does not show what one expects, it says what happened instead."""
+    """One sentence a claim; where a run does not show the expected, it says what happened instead."""
     runs = {run.name: run for run in recording.runs}
     found = [interpolates(runs["zeros"]), passes(runs["zeros"]), later(runs["zeros"], runs["random"])]
     found += [improves(runs["bilinear"]), by_heart(runs["one"], runs["zeros"])]
@@ -26,7 +26,7 @@ def interpolates(run: Recorded) -> str:
     shares = [float((one.labels == bilinear).mean()) for one in run.results]
     verb = "First it learns to interpolate" if shares[-1] > 0.9 > shares[1] else "It does not come close to bilinear"
     course = [f"{shares[place]:.0%} after step {run.results[place].step}" for place in (1, len(shares) // 2, -1)]
-    return f"**{verb}.** Pixels of this street that get the class that bilinear gives: {', '.join(course)}."
+    return f"**{verb}.** Pixels of this street with the same class as bilinear: {', '.join(course)}."
 
 
 def passes(run: Recorded) -> str:
@@ -34,12 +34,12 @@ def passes(run: Recorded) -> str:
     cells, last = passed(run, "nearest"), run.results[-1]
     best = max(run.results, key=lambda one: one.figures["miou"])
     goal = run.task.goals["bilinear"]["miou"]
-    first = f"It passes the cells at step {cells}" if cells is not None else "It does not pass the cells"
+    first = f"It overtakes cells at step {cells}" if cells is not None else "It does not overtake cells"
     if (step := passed(run, "bilinear")) is not None:
-        return f"**Then it passes bilinear.** {first} and bilinear at step {step} (best mIoU {_both(best, goal)})."
+        return f"**Then it overtakes bilinear.** {first} and bilinear at step {step} (best mIoU {_both(best, goal)})."
     return (
-        f"**It has not passed bilinear after {last.step} steps.** {first}; its best mIoU is {_both(best, goal)}. "
-        "On class scores alone bilinear interpolation leaves next to nothing to gain."
+        f"**It has not overtaken bilinear after {last.step} steps.** {first}; its best mIoU is {_both(best, goal)}. "
+        "With class scores alone there is next to nothing to gain over bilinear interpolation."
     )
 
 
@@ -48,9 +48,9 @@ def later(zeros: Recorded, random: Recorded) -> str:
     quick, slow = passed(zeros, "nearest"), passed(random, "nearest")
     never = zeros.results[-1].step + 1
     longer = (slow or never) > (quick or never)
-    verb, why = ("take", ": chance must be unlearned first") if longer else ("do not take", "")
+    verb, why = ("take", ": the randomness must be unlearned first") if longer else ("do not take", "")
     return (
-        f"**Random numbers {verb} longer{why}.** The cells are passed at step {_step(quick)} from zeros, "
+        f"**Random numbers {verb} longer{why}.** Cells are overtaken at step {_step(quick)} from zeros and "
         f"at step {_step(slow)} from random numbers."
     )
 
@@ -61,8 +61,8 @@ def improves(run: Recorded) -> str:
     change = last.figures["miou"] - run.results[0].figures["miou"]
     shipped = run.task.goals["transposed"]["miou"]
     return (
-        f"**From bilinear it moves by {change:+.1f} points of mIoU** in {last.step} steps, "
-        f"to {last.figures['miou']:.1f}. The kernel that the network came with has {shipped:.1f} on these scenes."
+        f"**From bilinear, mIoU changes by {change:+.1f} points** in {last.step} steps, "
+        f"to {last.figures['miou']:.1f}. The network's own kernel reaches {shipped:.1f} on these scenes."
     )
 
 
@@ -74,14 +74,14 @@ def by_heart(one: Recorded, many: Recorded) -> str:
     overfits = unseen > RISEN * least.figures["loss"] and seen < least.figures["seen"]
     verb = "With one picture it learns by heart" if overfits else "One picture is enough here"
     course = (
-        f"is least at step {least.step} ({least.figures['loss']:.2f}) and rises to {unseen:.2f}"
+        f"is lowest at step {least.step} ({least.figures['loss']:.2f}), then rises to {unseen:.2f}"
         if overfits
-        else f"falls to {unseen:.2f} too"
+        else f"also falls, to {unseen:.2f}"
     )
     return (
         f"**{verb}.** Its loss on that picture falls from {first['seen']:.2f} to {seen:.2f}; on unseen ones "
-        f"it {course}. mIoU on unseen scenes ends at {last.figures['miou']:.1f}, "
-        f"with {many.settings.pictures} pictures at {many.results[-1].figures['miou']:.1f}."
+        f"it {course}. mIoU on unseen scenes ends at {last.figures['miou']:.1f}; "
+        f"with {many.settings.pictures} pictures, at {many.results[-1].figures['miou']:.1f}."
     )
 
 
@@ -93,14 +93,14 @@ def sees_shape(run: Recorded, alone: Recorded) -> str:
 
 
 def edges(run: Recorded) -> str:
-    """Boundary F1 passes bilinear's earlier, which ragged edges flatter."""
+    """Boundary F1 overtakes bilinear earlier; ragged edges flatter it."""
     step, last = passed(run, "bilinear", "boundary_f1"), run.results[-1].figures["boundary_f1"]
     goal = run.task.goals["bilinear"]["boundary_f1"]
     if step is None:
-        return f"**Edges:** boundary F1 ends at {last:.1f}, bilinear has {goal:.1f}."
+        return f"**Edges:** boundary F1 ends at {last:.1f}; bilinear has {goal:.1f}."
     return (
-        f"**Edges:** boundary F1 passes bilinear's at step {step} and ends at {last:.1f} against {goal:.1f}. "
-        "Read it with care: it asks only whether an edge is near a true one, and ragged edges are near more often."
+        f"**Edges:** boundary F1 overtakes bilinear at step {step} and ends at {last:.1f} against {goal:.1f}. "
+        "Read it with care: it only asks whether an edge is near a true one, and ragged edges are near more often."
     )
 
 

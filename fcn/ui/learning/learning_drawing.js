@@ -1,6 +1,6 @@
 // The pictures and curves of a training; learning.js plays it.
 
-const SHOWN = { learned: "Learned", nearest: "Cells", bilinear: "Bilinear", truth: "Truth" }
+const SHOWN = { learned: "Learned", nearest: "Cells", bilinear: "Bilinear", truth: "Ground truth" }
 const BOX = { left: 34, right: 76, top: 10, bottom: 24, width: 360, height: 190 } // of a chart, SVG units
 const NAMES = { nearest: "cells", bilinear: "bilinear" }
 
@@ -29,7 +29,7 @@ class LearningDrawing {
     const data = this.data, result = this.results[this.at]
     const range = this.$("input[type=range]"), end = Math.max(0, this.results.length - 1)
     Object.assign(range, { max: end, value: this.at, disabled: !end })
-    const words = result ? `Step ${result.step} of ${data.last}` : "Not begun"
+    const words = result ? `Step ${result.step} of ${data.last}` : "Not started"
     this.$(".where").textContent = words
     range.setAttribute("aria-valuetext", words)
     const playing = Boolean(this.timer), label = playing ? "Pause" : "Play"
@@ -151,7 +151,7 @@ class LearningDrawing {
     for (const [name, value] of wanted) {
       const passed = this.passed(figure, value)
       if (!passed) continue
-      make("circle", { cx: x(passed.step), cy: y(passed[figure]), r: 5, class: "mark" }, svg).append(title(`passes ${name} at step ${passed.step}`))
+      make("circle", { cx: x(passed.step), cy: y(passed[figure]), r: 5, class: "mark" }, svg).append(title(`overtakes ${name} at step ${passed.step}`))
       make("text", { x: x(passed.step), y: y(passed[figure]) + (loss ? -10 : 20), class: "middle" }, svg).textContent = `step ${passed.step}`
     }
     const now = results[this.at]
@@ -170,13 +170,13 @@ class LearningDrawing {
 
   moment(result) {
     const goals = this.data.goals
-    if (!result) return "The curves begin with the first result."
+    if (!result) return "The curves appear with the first result."
     const start = `Step ${result.step}: mIoU ${said(result.miou)} on unseen scenes.`
     if (!goals?.bilinear) return start
     const passed = Object.keys(NAMES).map(name => [NAMES[name], goals[name].miou, this.passed("miou", goals[name].miou)])
     return [start, ...passed.map(([name, value, first]) =>
-      first && first.step <= result.step ? `It passed ${name} (${said(value)}) at step ${first.step}.`
-        : `${name[0].toUpperCase()}${name.slice(1)}: ${said(value)}, ${said(value - result.miou)} above it.`)].join(" ")
+      first && first.step <= result.step ? `It overtook ${name} (${said(value)}) at step ${first.step}.`
+        : `${name[0].toUpperCase()}${name.slice(1)}: ${said(value)}, ${said(value - result.miou)} higher.`)].join(" ")
   }
 }
 

@@ -43,9 +43,9 @@ def two_weights() -> None:
     words, picture = st.columns([2, 3], gap="large")
     with words:
         st.markdown(
-            f"Two cells, scores {ROW[0]} and {ROW[1]}, each {STRIDE} pixels wide. A pixel takes from both: the nearer "
-            "the middle of a cell, the more of it. The two weights always add up to 1. Outside the two middles the "
-            "nearer cell counts alone."
+            f"Two cells with scores {ROW[0]} and {ROW[1]}, each {STRIDE} pixels wide. A pixel mixes the two scores: "
+            "the closer it is to the centre of a cell, the more that cell counts. The two weights always add up to 1. "
+            "Beyond the two centres only the nearer cell counts."
         )
         pixel = st.slider("Pixel", 1, 2 * STRIDE, 4, key="steps_pixel", bind="query-params")
         weights = list(shares(pixel))
@@ -90,8 +90,8 @@ def four_weights() -> None:
     words, picture = st.columns([2, 3], gap="large")
     with words:
         st.markdown(
-            "In a picture the same happens along the rows and down the columns. A pixel takes from four cells, and "
-            "each weight is one share across times one share down. The four still add up to 1."
+            "In a picture the same happens along the rows and down the columns. Every pixel mixes four scores, and "
+            "each weight is one share across times one share down. The four weights still add up to 1."
         )
         with st.container(horizontal=True, gap="medium"):
             row = st.slider("Row", 1, side, 4, key="steps_row", bind="query-params")

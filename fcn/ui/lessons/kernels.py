@@ -22,8 +22,8 @@ def overlap() -> None:
     """How often each output pixel is touched, for any size and stride."""
     thread.heading("overlap")
     st.markdown(
-        "Seen from the other side, each cell stamps the kernel onto the output. The numbers count how many stamps land "
-        "on each pixel. Where the counts differ from pixel to pixel, so does the result: a checkerboard."
+        "Seen the other way round, each cell stamps the kernel onto the output. The numbers count how many stamps land "
+        "on each pixel. Where the counts vary from pixel to pixel, so does the result: a checkerboard."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         size = choice_control("Kernel size", SIZES, 3, "steps_overlap_size")
@@ -41,8 +41,8 @@ def overlap() -> None:
         figures.draw(figure, "steps_overlap_map", said)
     with right:
         st.markdown(_verdict(size, stride, low, high))
-        figures.draw(_unevenness(size, stride), "steps_overlap_table", "Highest less lowest count, by size and stride")
-        st.caption("Highest less lowest count away from the edge, for every size and stride. 0 is even.")
+        figures.draw(_unevenness(size, stride), "steps_overlap_table", "Highest minus lowest count, by size and stride")
+        st.caption("Highest minus lowest count away from the edge, for every size and stride. 0 means even.")
         network = explain.inner(explain.overlap(3, STRIDES[0], 2 * STRIDES[0]), STRIDES[0], 2 * STRIDES[0])
         side = int(network.max() ** 0.5)
         st.markdown(
@@ -56,12 +56,12 @@ def _verdict(size: int, stride: int, low: int, high: int) -> str:
     if low == high:
         return f"**Even.** {size} is divisible by {stride}: every pixel away from the edge gets {low}."
     if low == 0:
-        return f"**Holes.** The kernel, {size} wide, is smaller than the stride, {stride}: some pixels get nothing."
-    return f"**A checkerboard.** {size} is not divisible by {stride}: away from the edge the counts go {low} to {high}."
+        return f"**Holes.** The kernel ({size} wide) is smaller than the stride ({stride}): some pixels get nothing."
+    return f"**A checkerboard.** {size} is not divisible by {stride}: inside, the counts range from {low} to {high}."
 
 
 def _unevenness(size: int, stride: int) -> go.Figure:
-    """Highest less lowest count inside, a row a stride and a column a size; the current one is framed."""
+    """Highest minus lowest count inside, a row per stride and a column per size; the current one is framed."""
 
     def spread(size: int, stride: int) -> int:
         return int(np.ptp(explain.inner(explain.overlap(12, stride, size), stride, size)))
@@ -88,7 +88,7 @@ def start() -> None:
     thread.heading("start")
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown(f"**The kernel, {len(kernel)} x {len(kernel)}: a tent.** Drag to turn it.")
+        st.markdown(f"**The kernel, {len(kernel)} x {len(kernel)}: a tent.** Drag to rotate it.")
         surface = go.Figure(go.Surface(z=kernel, colorscale="Viridis", showscale=False))
         surface.update_layout(
             height=380,
@@ -105,16 +105,18 @@ def start() -> None:
             surface, "steps_surface", f"A tent with four sides, highest weight {kernel.max():.2f} in the middle"
         )
     with right:
-        st.markdown(f"**Difference to bilinear resizing,** {full.shape[0]} x {full.shape[1]} pixels")
+        st.markdown(f"**Difference from bilinear resizing,** {full.shape[0]} x {full.shape[1]} pixels")
         map_ = figures.heat_map(difference, limits=(0, float(difference.max())), unit="difference")
-        alt = f"Difference to bilinear resizing: none inside, up to {difference.max():.2f} in a frame {rim} pixels wide"
+        alt = (
+            f"Difference from bilinear resizing: none inside, up to {difference.max():.2f} in a frame {rim} pixels wide"
+        )
         figures.draw(figures.square(go.Figure(map_), 330), "steps_start_difference", alt)
         st.caption(f"Dark: no difference. The bright frame is {rim} pixels wide, half a stride.")
     st.markdown(
-        f"Largest difference inside: **{tiny(float(inside.max()))}**, nothing but rounding. In the frame: "
-        f"**{difference.max():.2f}**. There the kernel reaches over the edge, where there are zeros; resizing repeats "
-        f"the last cell instead. All classes shrink alike, so the best class stays the best: labels differ in "
-        f"**{differing} of {difference.size:,}** pixels."
+        f"Largest difference inside: **{tiny(float(inside.max()))}**, mere rounding. In the frame: "
+        f"**{difference.max():.2f}**. There the kernel reaches beyond the edge, where there are only zeros; resizing "
+        f"repeats the last cell instead. All classes shrink by the same factor, so the best class is still the best: "
+        f"labels differ in **{differing} of {difference.size:,}** pixels."
     )
 
 

@@ -33,7 +33,7 @@ def answers(photo: Subject) -> None:
         ("Why is the photo padded and the result cropped?", padding),
         (f"What if the width is not a multiple of {STRIDE_MULTIPLE}?", width),
         ("Is the upsampling learned or frozen?", learned),
-        ("Why is the kernel diagonal over the classes at the start?", diagonal),
+        ("Why is the kernel diagonal across the classes at the start?", diagonal),
         ("Half-pixel or align-corners?", corners),
         ("Is the coarse output a bug?", coarse),
         ("Why do two bicycles end up as one lump?", lump),
@@ -54,11 +54,11 @@ def padding(photo: Subject) -> None:
     rows, columns = prepared.array.shape[1:3]
     below, beside = rows - prepared.height, columns - prepared.width
     words.markdown(
-        f"The network halves the photo {STRIDE_MULTIPLE.bit_length() - 1} times, so it wants sides that are multiples "
-        f"of {STRIDE_MULTIPLE}. "
+        f"The network halves the photo {STRIDE_MULTIPLE.bit_length() - 1} times, so both sides must be multiples of "
+        f"{STRIDE_MULTIPLE}. "
         f"This photo has {prepared.width} x {prepared.height} pixels; **{beside} columns and {below} rows** are added "
-        "by repeating the last ones. After the upsampling they are cut off again, so every pixel keeps its place. "
-        "Black instead would be an edge that the photo does not have."
+        "by repeating the last ones. After the upsampling they are cropped, so every pixel keeps its place. "
+        "Padding with black would add an edge that the photo does not have."
     )
     marked = Image.fromarray(prepared.array[0].astype(np.uint8))
     pen = ImageDraw.Draw(marked, "RGBA")
@@ -67,7 +67,7 @@ def padding(photo: Subject) -> None:
             pen.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=(*ORANGE, 150))
     alt = f"{photo.alt}; orange: {below} rows added below and {beside} columns added on the right"
     picture.image(render.png(np.asarray(marked)), alt=alt)
-    picture.caption(f"{columns} x {rows} pixels go into the network. Orange: added, and cropped at the end.")
+    picture.caption(f"{columns} x {rows} pixels go into the network. Orange: the padding, cropped at the end.")
 
 
 def width(photo: Subject) -> None:
@@ -105,9 +105,9 @@ def learned(photo: Subject) -> None:
     words.markdown(
         f"Here it is **{verdict}**. All three kernels start as bilinear interpolation, and training moved them by "
         + ", ".join(f"{moved[stride]:.0%} (x {stride})" for stride in STRIDES)
-        + f" of their length, where they look at scores. The kernel of x {STRIDES[0]} alone has {weights:,} weights. "
-        "In the first FCN the last one was kept frozen; both are allowed, and the switch on the first page shows the "
-        "difference."
+        + f" of their length, counting the weights of the class scores. The kernel for x {STRIDES[0]} alone has "
+        f"{weights:,} weights. The original FCN kept the last one frozen; either choice works, and the switch on the "
+        "first page shows the difference."
     )
     figure = go.Figure()
     texts = [f"{share:.1%}" for share in moved.values()]
@@ -127,10 +127,10 @@ def diagonal(photo: Subject) -> None:
     count = len(before)
     off = ~np.eye(count, dtype=bool)
     words.markdown(
-        f"Interpolation enlarges each class on its own: road stays road. So of {count} x {count} pairs only the "
-        f"{count} on the diagonal have weights; the others sum to {before[off].sum():.0f}. After training "
-        f"**{after[off].sum() / after.sum():.0%}** of all weight leads from one class to another, so classes speak for "
-        "and against their neighbours."
+        f"Interpolation enlarges each class on its own, so of {count} x {count} pairs only the {count} on the "
+        f"diagonal have weights; the others sum to {before[off].sum():.0f}. After training "
+        f"**{after[off].sum() / after.sum():.0%}** of all weight links one class to another: a high score for one "
+        "class now counts for or against others."
     )
     figure = make_subplots(1, 2, subplot_titles=("Start", "Trained"), horizontal_spacing=0.06)
     for column, table in enumerate((before, after), start=1):
@@ -160,8 +160,8 @@ def corners(photo: Subject) -> None:
     weight = explain.transposed(np.ones((1, len(row))), factor, kernel)[factor // 2]
     gap = np.abs(across[inside] / weight[inside] - by_upsampling["Half-pixel"][inside]).max()
     words.markdown(
-        "Both blend neighbours; they differ in where a number stands. Half-pixel puts it in the middle of its "
-        f"{factor} pixels; align-corners puts the first and last number on the first and last pixel. A transposed "
+        "Both blend neighbouring numbers; they differ in where each number sits. Half-pixel puts it in the middle of "
+        f"its {factor} pixels; align-corners puts the first and last number on the first and last pixel. A transposed "
         f"convolution with the bilinear kernel is half-pixel (largest difference inside: **{tiny(float(gap))}**), and "
         "that is what this network uses. Mixing the two shifts edges."
     )
@@ -190,9 +190,9 @@ def coarse(photo: Subject) -> None:
     cells = photo.scores.coarse_labels(stride)
     words.markdown(
         f"No. The network looks at {photo.scores.width} x {photo.scores.height} pixels and gives "
-        f"**{cells.shape[1]} x {cells.shape[0]} answers**, one for each {stride} x {stride} pixels: it trades place "
-        f"for meaning. {photo.scores.width * photo.scores.height:,} pixels share {cells.size} cells, so an edge "
-        "inside a cell must be guessed by the upsampling."
+        f"**{cells.shape[1]} x {cells.shape[0]} answers**, one for each {stride} x {stride} pixels: it trades position "
+        f"for meaning. {photo.scores.width * photo.scores.height:,} pixels share {cells.size} cells, so the upsampling "
+        "has to guess where an edge runs inside a cell."
     )
     squares = render.cells_png(cells, photo.card.palette, stride, photo.scores.height, photo.scores.width, grid=True)
     picture.image(squares, alt=f"The best class of each of {cells.size} cells", width=420)
@@ -209,16 +209,17 @@ def lump(photo: Subject) -> None:
     mask = labels == index
     patches = explain.regions(mask)
     words.markdown(
-        f"The network says what a pixel is, not whose. All {int(mask.sum()):,} pixels of **{name}** get the same "
-        f"number, {index}, and lie in **{patches} patch{'es' * (patches != 1)}**, however many there are in the photo: "
-        "things that touch melt into one. This is semantic segmentation; counting needs instance segmentation."
+        f"The network says what a pixel shows, not which object it belongs to. All {int(mask.sum()):,} pixels of "
+        f"**{name}** get the same number, {index}, and form **{patches} patch{'es' * (patches != 1)}**, however many "
+        "objects there are in the photo: objects that touch merge into one. This is semantic segmentation; counting "
+        "needs instance segmentation."
     )
     picture.image(
         render.png(_highlighted(photo.pixels, mask)),
         alt=f"The pixels of {name}: {patches} patch{'es' * (patches != 1)}",
         width=420,
     )
-    picture.caption(f"Orange: what FCN-{stride}s labels {name}.")
+    picture.caption(f"Orange: what FCN-{stride}s labels as {name}.")
 
 
 def _highlighted(pixels: Pixels, mask: np.ndarray) -> Pixels:

@@ -61,10 +61,10 @@ def subject(model: str, chosen: SelectedPhoto) -> Subject:
 def why_not_bilinear(photo: Subject) -> None:
     """Draw the section."""
     st.markdown(f"##### Why not bilinear x {STRIDES[0]}?")
-    whose = "a label map that is right in every pixel" if photo.is_truth else "the network's own label map"
+    whose = "a label map that is correct at every pixel" if photo.is_truth else "the network's own label map"
     st.markdown(
         f"Take the photo and {whose}, shrink both and enlarge them again. Bilinear upsampling is smooth, but it cannot "
-        "know where an edge was once the cells are larger than the thing."
+        "know where an edge was once the cells are larger than the object."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         factor = st.select_slider(
@@ -77,13 +77,17 @@ def why_not_bilinear(photo: Subject) -> None:
     cells = f"{-(-width // factor)} x {-(-height // factor)} cells"
     back = returned(model, photo.sha256, photo.is_truth, factor, way, photo.labels)
     pictures = (
-        (f"Photo, back from {cells}", render.jpeg(blurred(photo.pixels, factor)), f"The photo, blurred {factor} times"),
         (
-            "The truth" if photo.is_truth else "Label map",
+            f"Photo from {cells}",
+            render.jpeg(blurred(photo.pixels, factor)),
+            f"The photo, shrunk by {factor} and enlarged",
+        ),
+        (
+            "Ground truth" if photo.is_truth else "Label map",
             map_png(photo.card, photo.labels),
             _said(photo.card, photo.labels),
         ),
-        (f"Back from {cells}", map_png(photo.card, back), _said(photo.card, back)),
+        (f"Label map from {cells}", map_png(photo.card, back), _said(photo.card, back)),
         (f"The network, FCN-{STRIDES[0]}s", map_png(photo.card, own), _said(photo.card, own)),
     )
     for column, (title, picture, alt) in zip(st.columns(4), pictures, strict=True):
@@ -92,7 +96,9 @@ def why_not_bilinear(photo: Subject) -> None:
             st.image(picture, width="stretch", alt=alt)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        figures.draw(_curves(photo, factor), "steps_curves", "mIoU of the label map that comes back, by factor")
+        figures.draw(
+            _curves(photo, factor), "steps_curves", "mIoU of the label map after shrinking and enlarging, by factor"
+        )
     with right:
         matrix = confusion_matrix(photo.labels, back, len(classes))
         score = 100 * mean_iou(matrix)
@@ -103,34 +109,34 @@ def why_not_bilinear(photo: Subject) -> None:
         iou = {name: value for name, value in zip(classes, class_iou(matrix), strict=True) if not np.isnan(value)}
         worst = sorted(iou, key=lambda name: iou[name])[:3]
         st.markdown(
-            "Shrinking alone hits hardest: "
+            "Hit hardest by shrinking alone (IoU): "
             + ", ".join(f"**{name}** {100 * iou[name]:.0f} %" for name in worst)
-            + ". What is lost must come from finer cells, so FCN-16s and FCN-8s add score maps of earlier layers."
+            + ". What is lost has to come from finer cells, so FCN-16s and FCN-8s add score maps from earlier layers."
         )
         if photo.is_truth:
             st.markdown(compared(score, own_score(photo), factor))
 
 
 def compared(shrunk: float, own: float, factor: int) -> str:
-    """Say which is better, the shrunk truth or the network, and why; both mIoU in percent."""
+    """Say which is better, the shrunken ground truth or the network, and why; both mIoU in percent."""
     first = (
-        f"**The network beats the shrunk truth: {own:.1f} against {shrunk:.1f}.**"
+        f"**The network beats the shrunken ground truth: {own:.1f} against {shrunk:.1f}.**"
         if own > shrunk
-        else f"Here the truth back from x {factor} is ahead of the network: {shrunk:.1f} against {own:.1f}."
+        else f"Here the ground truth shrunk by {factor} is ahead of the network: {shrunk:.1f} against {own:.1f}."
     )
     return (
-        f"{first} A cell of a shrunk label map knows only how much of each class it holds. A cell of the network has "
-        "seen the photo around it, and may set its scores so that the edge between two cells falls where it belongs."
+        f"{first} A cell of a shrunken label map knows only how much of each class it holds. A cell of the network has "
+        "seen the photo around it, and can set its scores so that the edge between two cells falls where it belongs."
     )
 
 
 def networks_labels(photo: Subject) -> Labels:
-    """What FCN-32s with the trained upsampling says: (h, w) uint8."""
+    """The labels of FCN-32s with the trained upsampling: (h, w) uint8."""
     return compute.segmentation(photo.card.name, photo.sha256, LONGEST, STRIDES[0], "transposed", photo.scores).labels
 
 
 def own_score(photo: Subject) -> float:
-    """MIoU of the network's labels against the truth, percent."""
+    """MIoU of the network's labels, percent."""
     return 100 * mean_iou(confusion_matrix(photo.labels, networks_labels(photo), len(photo.card.classes)))
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 SECTIONS = {
     "two": "Bilinear in one dimension: two weights",
     "four": "Bilinear in two dimensions: four weights",
-    "zeros": "The same by zeros and a kernel: a transposed convolution",
+    "zeros": "The same with zeros and a kernel: a transposed convolution",
     "overlap": "Overlap: where the checkerboard comes from",
     "start": "The start: a kernel that interpolates",
     "training": "What training changed",
@@ -24,7 +24,7 @@ def contents() -> None:
         f"{number}. [{title}](#{anchor(number, title)})" for number, title in enumerate(SECTIONS.values(), start=1)
     ]
     st.markdown(
-        "A small map of scores becomes a large one. First by a plain rule, then by a layer that starts as this rule "
+        "A small map of scores becomes a large one: first by a fixed rule, then by a layer that starts with this rule "
         "and learns.\n\n" + "\n".join(links)
     )
 

@@ -28,9 +28,9 @@ def trained(photo: Subject) -> None:
     card = photo.card
     thread.heading("training")
     st.markdown(
-        "At the start each class looks at its own scores only, through the tent above. Training may reshape it, and "
-        "may use every pair: what does a cell that says one class mean for another, in each of the pixels around it? "
-        "Red adds to the score, blue takes away."
+        "At the start each class looks only at its own scores, through the tent above. Training can reshape the tent, "
+        "and it can link any two classes: what does a high score for one class mean for another, at each of the "
+        "pixels around the cell? Red adds to the score, blue takes away."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         stride = choice_control("Kernel", STRIDES, STRIDES[0], "steps_trained_stride", lambda stride: f"x {stride}")
@@ -41,11 +41,11 @@ def trained(photo: Subject) -> None:
             format_func=lambda pair: f"{title(card, pair)} (changed by {pairs[pair]:.1%})",
             key=f"steps_pair_{card.name}_{stride}",
             width=460,
-            help="Each class onto itself first, then the pairs; most changed first. 100 % is the length of the tent.",
+            help="First each class to itself, then pairs; most changed first. 100 % is the length of the tent.",
         )
     after = score_kernel(card.name, stride)[:, :, pair[1], pair[0]]
     before = bilinear_kernel(stride, 1)[:, :, 0, 0] * (pair[0] == pair[1])
-    figures.draw(weights(before, after), "steps_trained", f"Kernel from {title(card, pair)}: before, after, difference")
+    figures.draw(weights(before, after), "steps_trained", f"Kernel of {title(card, pair)}: before, after, difference")
     st.markdown(in_words(card, pair, before, after, stride))
     on_the_photo(photo, stride, pair)
 
@@ -53,7 +53,7 @@ def trained(photo: Subject) -> None:
 def title(card: zoo.Card, pair: Pair) -> str:
     """A pair of classes in words."""
     source, target = (card.classes[index] for index in pair)
-    return f"{source} onto itself" if source == target else f"{source} → {target}"
+    return f"{source} to itself" if source == target else f"{source} → {target}"
 
 
 @compute.kept
@@ -72,7 +72,7 @@ def weights(before: np.ndarray, after: np.ndarray) -> go.Figure:
     change = after - before
     limit = float(max(np.abs(before).max(), np.abs(after).max(), 1e-9))
     stronger = max(1, int(0.8 * limit / np.abs(change).max())) if change.any() else 1
-    titles = ["Before", "After", "Difference" + (f", {stronger} times stronger" if stronger > 1 else "")]
+    titles = ["Before", "After", "Difference" + (f", amplified {stronger} times" if stronger > 1 else "")]
     figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.03)
     for column, (values, times) in enumerate(((before, 1), (after, 1), (change, stronger)), start=1):
         map_ = figures.heat_map(times * values, colours=figures.DIVERGING, limits=(-limit, limit), unit="weight")
@@ -111,11 +111,11 @@ def in_words(card: zoo.Card, pair: Pair, before: np.ndarray, after: np.ndarray, 
         )
     else:
         first = (
-            f"At the start **{source}** said nothing about **{target}**. Now a score of 1 for {source} in all cells "
+            f"At the start **{source}** had no effect on **{target}**. Now a score of 1 for {source} in all cells "
             f"{'adds' if total > 0 else 'takes'} {abs(total):.3f} {'to' if total > 0 else 'from'} the score of "
             f"{target} on average."
         )
-    return f"{first} The greatest change of a weight is {change[row, column]:+.3f}, {place}."
+    return f"{first} The largest change of a weight is {change[row, column]:+.3f}, {place}."
 
 
 def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
@@ -129,21 +129,25 @@ def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
     changed = before.labels != after
     st.markdown("**What the kernel does to this photo**")
     pictures = (
-        ("By the kernel of the start", map_png(photo.card, before.labels)),
-        ("By the trained kernel", map_png(photo.card, after)),
+        ("With the starting kernel", map_png(photo.card, before.labels)),
+        ("With the trained kernel", map_png(photo.card, after)),
         ("Difference", render.errors_png(changed, np.zeros(changed.shape, bool))),
     )
-    alts = ("Labels by plain interpolation", "Labels by the trained kernel", f"{int(changed.sum())} pixels that differ")
+    alts = (
+        "Labels with plain interpolation",
+        "Labels with the trained kernel",
+        f"{int(changed.sum())} pixels that differ",
+    )
     for column, (name, picture), alt in zip(st.columns(3), pictures, alts, strict=True):
         with column:
             st.markdown(name)
             st.image(picture, width="stretch", alt=alt)
     by_pair = int((alone.labels != before.labels).sum())
     st.markdown(
-        f"The whole kernel gives **{int(changed.sum()):,} pixels** ({changed.mean():.1%}) of this photo another class, "
-        "orange in the last picture."
+        f"The trained kernel changes the class of **{int(changed.sum()):,} pixels** ({changed.mean():.1%}) of this "
+        "photo, orange in the last picture."
         + (truth_in_words(photo, before.labels, after) if photo.is_truth else "")
-        + f" The part that is shown above, {title(photo.card, pair)}, gives {by_pair:,} another class by itself."
+        + f" The part shown above, {title(photo.card, pair)}, changes {by_pair:,} on its own."
         + shape_in_words(photo, stride)
     )
 
@@ -167,10 +171,10 @@ def start_labels(photo: Subject, stride: int, pair: Pair | None = None) -> Label
 
 
 def truth_in_words(photo: Subject, before: Labels, after: Labels) -> str:
-    """How many of the changed pixels became right, where that is known."""
+    """How many of the changed pixels became correct, where that is known."""
     known = (before != after) & (photo.labels < len(photo.card.classes))
     better, worse = (int((known & (labels == photo.labels)).sum()) for labels in (after, before))
-    return f" Of these, {better:,} became right and {worse:,} became wrong."
+    return f" Of these, {better:,} became correct and {worse:,} became wrong."
 
 
 def shape_in_words(photo: Subject, stride: int) -> str:
@@ -180,6 +184,6 @@ def shape_in_words(photo: Subject, stride: int) -> str:
         return ""
     share = float(np.abs(kernel[..., classes:]).sum() / np.abs(kernel).sum())
     return (
-        f" The kernel also sees {extra} shape channels, which hint where in a cell an edge lies: {share:.0%} of its "
-        "weight is theirs."
+        f" The kernel also sees {extra} shape channels, which hint at where in a cell an edge lies: they hold "
+        f"{share:.0%} of its weight."
     )

@@ -28,8 +28,9 @@ def show() -> None:
     share.title("Watch it learn")
     card = compute.card(MODEL)
     st.markdown(
-        "The upsampling layer alone is trained: the network stays as it is, and step by step the kernel learns to turn "
-        "cells into pixels. Dashed lines are to be beaten: cells and bilinear interpolation, which learn nothing."
+        "Only the upsampling layer is trained here. The rest of the network stays as it is, and step by step the "
+        "kernel learns to turn cells into pixels. The dashed lines are the marks to beat: cells and bilinear "
+        "interpolation, which do not learn."
     )
     recorded(card)
     st.markdown("##### Train it yourself")
@@ -54,11 +55,11 @@ def read_recording() -> Recording:
 
 def about(run: Recorded, made: Recording, card: zoo.Card) -> str:
     """Settings and date of a recorded run."""
-    other = "" if made.sha256 == card.sha256 else " It was made with an earlier version of the network."
+    other = "" if made.sha256 == card.sha256 else " It was recorded with an earlier version of the network."
     return (
-        f"Recorded {made.date}: {in_words(run.settings)}. Adam, its rate falling to nothing along a cosine; 4 pictures "
-        f"a step, loss on every pixel; measured on {made.unseen} unseen synthetic scenes. The street shown is none of "
-        f"those trained on.{other}"
+        f"Recorded on {made.date}: {in_words(run.settings)}. Adam, with a rate that falls to zero along a cosine; "
+        f"4 pictures per step, loss on every pixel; measured on {made.unseen} unseen synthetic scenes. The street "
+        f"shown was not used for training either.{other}"
     )
 
 
@@ -74,15 +75,15 @@ def in_words(settings: Settings) -> str:
 def train(card: zoo.Card) -> None:
     """The controls of a live run, the part that plays it, and what can be done with its kernel."""
     st.markdown(
-        "The same on this server, by Keras: `keras.layers.Conv2DTranspose` and nothing else is trained. One training "
-        f"runs at a time, up to {STEPS} steps or {MOST:.0f} seconds of computing; equal settings share one run. "
-        "The pictures are drawn streets: there are as many of these as it takes, with the true class of every pixel. "
-        "Of people and animals there are too few photos with true classes that may be passed on."
+        "Now Keras trains on this server: `keras.layers.Conv2DTranspose` and nothing else. One training runs at a "
+        f"time, up to {STEPS} steps or {MOST:.0f} seconds of computing; visitors with the same settings share a run. "
+        "The pictures are drawn streets: there are as many as it takes, with the true class of every pixel. Of people "
+        "and animals there are too few photos with true classes that may be passed on."
     )
     settings = choose(card)
     name = "{start} {rate:g} {pictures} {shape} {stride} {draw}".format(**vars(settings))
     if reason := compute.training_refused():
-        st.info(f"{reason} Play the recorded runs above instead.", icon=":material/memory:")
+        st.info(f"{reason} Watch the recorded runs above instead.", icon=":material/memory:")
         return
     run, have, goals = act(settings, name)
     data = learning.live_payload(run, name, card, state(run), have, goals)
@@ -109,7 +110,14 @@ def choose(card: zoo.Card) -> Settings:
         # Each start has a rate that suits it, so each has a control of its own.
         rate = choice_control("Learning rate", RATES, SUITABLE[start], f"learn_rate_{start}", lambda rate: f"{rate:g}")
         draw = st.number_input(
-            "Scenes, draw", 1, 99, 1, key="learn_draw", bind="query-params", width=130, help="Other streets to train on"
+            "Set of scenes",
+            1,
+            99,
+            1,
+            key="learn_draw",
+            bind="query-params",
+            width=130,
+            help="Another number gives other streets to train on",
         )
     return Settings(MODEL, start, rate, pictures, shape, stride, int(draw))
 
@@ -169,22 +177,22 @@ def words(run: Run) -> str:
     if run.trouble:
         return run.trouble
     if run.done:
-        why = f"all {STEPS} steps made" if run.step >= STEPS else f"{MOST:.0f} seconds of computing are used up"
-        return f"Done at step {run.step}: {why}. Play shows it again; Stop begins anew."
+        why = f"all {STEPS} steps are done" if run.step >= STEPS else f"{MOST:.0f} seconds of computing are used up"
+        return f"Finished at step {run.step}: {why}. Play shows it again; Stop clears it."
     if before:
-        return f"Trainings before yours in the line: {before}"
+        return f"Trainings ahead of yours: {before}"
     if run.doing == "Training" and run.step:
         return f"Training, step {run.step} of {STEPS}, about {run.seconds_left:.0f} s left"
     if run.doing:
         return f"{run.doing} ..."
-    return f"Holds at step {run.step} of {STEPS}"
+    return f"Paused at step {run.step} of {STEPS}"
 
 
 def results(run: Run | None) -> None:
     """Draw what can be done with what was learned."""
     kernel = run.kernel if run else None
     if run is None or kernel is None or not run.step:
-        st.button("Use my kernel", disabled=True, key="learn_use", help="Once a step is made")
+        st.button("Use my kernel", disabled=True, key="learn_use", help="Available after the first step")
         return
     step = run.results[-1].step
     title = f"{step} steps, {in_words(run.settings)}"
@@ -201,4 +209,4 @@ def results(run: Run | None) -> None:
         key="learn_download",
     )
     if own_kernel.current(MODEL, run.settings.stride):
-        st.caption(f"“Try it” uses your kernel for FCN-{run.settings.stride}s of Street scenes, for this visit.")
+        st.caption(f"“Try it” uses your kernel for FCN-{run.settings.stride}s on Street scenes during this visit.")

@@ -25,7 +25,7 @@ PAPER = "Long, Shelhamer, Darrell 2015, appendix A: PASCAL VOC, 21 classes"
 PAPER_MIOU = {128: 50.9, 64: 73.3, 32: 86.1, 16: 92.8, 8: 96.4, 4: 98.5}
 ROW_TITLES = {"nearest": "Nearest", "mixed": "Bilinear on mixed scores"} | parts.UPSAMPLING_TITLES
 SCORES = {"miou": "mIoU", "boundary_f1": "Boundary F1", "pixel_accuracy": "Pixel accuracy",
-          "trimap_8": "mIoU within 8 pixels of an edge", "trimap_16": "Within 16 pixels"}  # fmt: skip
+          "trimap_8": "mIoU within 8 pixels of an edge", "trimap_16": "mIoU within 16 pixels"}  # fmt: skip
 
 
 def show() -> None:
@@ -56,8 +56,8 @@ def verdict(card: zoo.Card) -> str:
             "`fcn evaluate` measures any model on a folder of photos and masks."
         )
     gains = [words for stride in STRIDES if (words := findings.training_gain(card, stride))]
-    said = f"Training the upsampling: {'; '.join(gains)} points. " if gains else ""
-    return said + findings.compare_gains(card)
+    training = f"In points, training the upsampling changes {'; '.join(gains)}. " if gains else ""
+    return training + findings.compare_gains(card)
 
 
 def scoreboard(card: zoo.Card) -> None:
@@ -65,7 +65,7 @@ def scoreboard(card: zoo.Card) -> None:
     results = card.validation["results"]
     if not results:
         return
-    st.markdown(f"**Scores on {card.validation['images']} photos that were not trained on**")
+    st.markdown(f"**Scores on {card.validation['images']} photos that were not used for training**")
     measured = {key: title for key, title in SCORES.items() if any(row.get(key) is not None for row in results)}
     rows = [
         {
@@ -78,8 +78,8 @@ def scoreboard(card: zoo.Card) -> None:
     percent = st.column_config.NumberColumn(format="%.1f")
     st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(measured.values(), percent))
     st.caption(
-        f"Percent. Data: {card.validation['data']}. mIoU: overlap of prediction and truth, averaged over classes. "
-        "Boundary F1: how many edge pixels lie within 0.75 % of the image diagonal of a true edge."
+        f"In percent. Data: {card.validation_data}. mIoU: overlap of prediction and ground truth, averaged over the "
+        "classes. Boundary F1: how well predicted and true edges match, give or take 0.75 % of the image diagonal."
     )
     if words := findings.fair_comparison(card):
         st.caption(words)
@@ -139,7 +139,7 @@ def upper_bound(card: zoo.Card) -> None:
     rows = card.validation.get("upper_bound")
     if not rows:
         return
-    st.markdown("**What shrinking and enlarging costs the truth itself**")
+    st.markdown("**What shrinking and enlarging costs the ground truth itself**")
     figure = go.Figure()
     factors = [row["factor"] for row in rows]
     curves = {"bilinear": [row["bilinear"] for row in rows], "nearest": [row["nearest"] for row in rows]}
@@ -171,11 +171,12 @@ def upper_bound(card: zoo.Card) -> None:
     )
     last = rows[-1]
     keeps = [f"{last[way]:.0f} {way}" for way in ("bilinear", "nearest") if last[way] is not None]
-    said = f"At x{last['factor']} the truth keeps mIoU {', '.join(keeps)}"
-    figures.draw(figure, "quality_bound", f"mIoU by factor. {said}")
+    summary = f"At x{last['factor']} the ground truth keeps an mIoU of {', '.join(keeps)}"
+    figures.draw(figure, "quality_bound", f"mIoU by factor. {summary}")
     st.caption(
-        "Curves: the truth, shrunk by a factor and enlarged again. Points: this model, which may lie above its curve: "
-        "a cell of the shrunk truth holds shares of classes, a trained score may also hint where an edge lies. "
+        "Curves: the ground truth, shrunk by a factor and enlarged again. Points: this model. A point can lie above "
+        "its curve: a cell of the shrunken ground truth holds only shares of classes, while a trained score can also "
+        "hint at where an edge lies. "
         f"Paper: {PAPER}."
     )
 
@@ -185,7 +186,7 @@ def beside(card: zoo.Card, companion: Companion) -> None:
     published = companion.published
     if published is None:
         return
-    st.markdown("**Beside published networks**")
+    st.markdown("**Compared with published networks**")
     rows: list[dict[str, Any]] = [
         {"Network": row["network"], "Backbone": row["backbone"], "mIoU": row["miou"],
          "Million parameters": row["parameters"], "Source": row["source"]}

@@ -30,7 +30,7 @@ from fcn.ui.photo.samples import cut, every_sample, thumbnail
 from fcn.ui.photo.source import SelectedPhoto
 from fcn.ui.viewer import viewer, why
 
-HINT = "Point at a picture, tap it or use the arrow keys to read a pixel and its cell."
+HINT = "Point at a picture, tap it or use the arrow keys to read off a pixel and its cell."
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def show() -> None:
     st.session_state.pop(Session.MODEL, None)
     card = compute.card(model)
     if sentence := source.refused():
-        parts.show_error(f"{sentence} The last photo stays.")
+        parts.show_error(f"{sentence} The previous photo stays.")
     result = segment(chosen, model, photo, placeholder)
     screen(chosen, card, photo, verdict, result)
     own_kernel.notice(model, chosen.stride)
@@ -213,7 +213,7 @@ def note(card: zoo.Card, verdict: Verdict | None) -> dict[str, Any] | None:
     other = others[0] if others and "model" not in flags.current().lock else None
     classes = ", ".join(name for name in card.classes if name != "background")
     if not verdict.known:
-        text = f"This photo shows little that the models know. {card.title} knows only: {classes}."
+        text = f"The models recognise little in this photo. {card.title} knows only: {classes}."
     elif card.name == verdict.model:
         text = f"Your photo suits {card.title} best ({classes})."
     else:
@@ -252,7 +252,7 @@ def downloads(photo: SelectedPhoto, card: zoo.Card, chosen: Choices) -> None:
     with st.container(width="content", key="actions"), st.popover("Download", icon=":material/download:"):
         if export.longest_side(photo.size) < max(photo.size):
             most = export.MOST_PIXELS // 10**6
-            st.caption(f"Your photo has more than {most} megapixels: the files are half as wide and high.")
+            st.caption(f"Your photo has more than {most} megapixels: the files have half its width and height.")
         offer("All files (ZIP)", export.archive, "zip", "secondary")
         for name, make in export.FILES.items():
             offer(name, make, name, "tertiary")

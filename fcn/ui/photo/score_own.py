@@ -73,7 +73,7 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
     for column, (upsampling, found) in zip(st.columns(len(by_upsampling)), by_upsampling.items(), strict=True):
         key = ("verdict", card.name, chosen.sha256, truth.name, found.shape, stride, upsampling)
         verdict = compute.compute_once(key, partial(compare, found, truth.labels, len(card.classes)))
-        edges = "not measurable: the mask leaves the edges out"
+        edges = "not measurable, since the mask leaves out the edges"
         if verdict.boundary_f1 is not None:
             edges = f"**{verdict.boundary_f1:.1%}**"
         with column:
@@ -108,12 +108,11 @@ def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
     """Let the visitor bring a mask for an own photo; say what is wrong with one that does not fit."""
     if chosen.data is None:
         return None
-    with st.expander("Score it: bring the right answer as a mask"):
+    with st.expander("Score it: upload a ground-truth mask"):
         st.caption(
             f"A PNG of {chosen.size[1]} x {chosen.size[0]} pixels: class indices "
             f"({', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}; {IGNORE_LABEL} is "
-            "not scored), or the colours of the legend. Dropped together with its photo, a mask of the same name is "
-            "understood at once."
+            "not scored), or the colours of the legend. You can also drop a photo and a mask of the same name together."
         )
         key = f"mask-{chosen.sha256[:12]}"
         file = st.file_uploader("Mask PNG", type="png", key=key)

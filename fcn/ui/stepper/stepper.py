@@ -36,14 +36,14 @@ def play() -> None:
     """Draw the controls, the player and what Keras says of its result."""
     thread.heading("zeros")
     st.markdown(
-        "A transposed convolution enlarges a map in two moves. It puts rows and columns of zeros between the cells, "
-        "and slides an ordinary convolution over the result. With the bilinear kernel each pixel gets the four weights "
-        "from above. Change any number of the score map and press Play."
+        "A transposed convolution enlarges a map in two steps: it inserts rows and columns of zeros between the cells, "
+        "then slides an ordinary convolution over the result. With the bilinear kernel each pixel gets the four "
+        "weights from above. Change any number in the score map and press Play."
     )
     side, stride, kind, kernel = choose()
     scores = edited("scores", START[:side, :side])
     kernel = edited("kernel", kernel) if kind == "own" else kernel
-    with st.spinner("Asking Keras, which checks the result"):
+    with st.spinner("Checking the result with Keras"):
         full = compute.by_keras(scores, stride, kernel)
     _player(
         key=KEY,
@@ -60,8 +60,8 @@ def play() -> None:
     )
     difference = float(np.abs(explain.transposed(scores, stride, kernel) - full).max())
     st.markdown(
-        f"The same on the server, with `keras.layers.Conv2DTranspose(1, {len(kernel)}, strides={stride}, "
-        f'padding="same")`. Largest difference to Keras: **{tiny(difference)}**'
+        f"The same computed on the server, with `keras.layers.Conv2DTranspose(1, {len(kernel)}, strides={stride}, "
+        f'padding="same")`. Largest difference from Keras: **{tiny(difference)}**'
     )
 
 
@@ -82,7 +82,7 @@ def choose() -> tuple[int, int, str, np.ndarray]:
         size = choice_control("Kernel size", (1, 2, 3, 4, 5, 6), 3, "steps_size")
         if kind == "own":
             return side, stride, kind, np.ones((size, size))
-        seed = st.number_input("Draw", 1, 999, 1, key="steps_seed", bind="query-params", width=130)
+        seed = st.number_input("Random draw", 1, 999, 1, key="steps_seed", bind="query-params", width=130)
         return side, stride, kind, np.random.default_rng(seed).normal(size=(size, size)).round(2)
 
 

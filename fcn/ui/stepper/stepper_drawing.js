@@ -242,9 +242,9 @@ class Drawing {
     const line = this.$(".sum"), cells = this.scores.length
     if (!sliding) {
       line.textContent = [
-        `The network's answer: one score for each of ${cells} x ${cells} cells. Each must become ${this.stride} x ${this.stride} pixels.`,
-        `${this.stride - 1} row${this.stride > 2 ? "s" : ""} and column${this.stride > 2 ? "s" : ""} of zeros go between two cells: the map is larger, but nothing new is known.`,
-        `Zeros go around it, so that the window of the kernel fits at the edges: ${this.before} rows above, ${this.grid.length - this.before - (cells - 1) * this.stride - 1} below, columns alike.`,
+        `The network's output: one score for each of ${cells} x ${cells} cells. Each cell must become ${this.stride} x ${this.stride} pixels.`,
+        `${this.stride - 1} row${this.stride > 2 ? "s" : ""} and column${this.stride > 2 ? "s" : ""} of zeros ${this.stride > 2 ? "go" : "goes"} between two cells: the map is larger, but holds no new information.`,
+        `Zeros go around it, so that the kernel's window fits at the edges: ${this.before} rows above, ${this.grid.length - this.before - (cells - 1) * this.stride - 1} below, and the same for the columns.`,
       ][this.step]
       return
     }
@@ -255,8 +255,8 @@ class Drawing {
     }
     const rest = size * size - terms.length, sum = this.result[row][column]
     const steps = this.denominator > 1 && terms.length && sum ? `${this.product(sum)} = ` : ""
-    line.innerHTML = `<b>Row ${row + 1}, column ${column + 1}</b>: ${terms.join(" + ") || "no cell is in reach, so the sum is"} = ${steps}<b>${exact(sum)}</b>.` +
-      (rest ? ` The other ${rest} of ${size * size} products meet a zero that was put in.` : "")
+    line.innerHTML = `<b>Row ${row + 1}, column ${column + 1}</b>: ${terms.join(" + ") || "no cell is in reach, so the sum"} = ${steps}<b>${exact(sum)}</b>.` +
+      (rest ? ` The other ${rest} of ${size * size} products are with an inserted zero.` : "")
   }
 
   isScore(at) {
@@ -271,7 +271,7 @@ class Drawing {
     if (fresh !== this.checked) return void (line.textContent = "Asking Keras ...")
     let most = 0
     each(this.result, (value, i, j) => { most = Math.max(most, Math.abs(value - this.keras[i][j])) })
-    line.textContent = `All ${this.side ** 2} pixels were computed in this browser. Largest difference to Keras: ${most ? most.toExponential(0) : "0"}`
+    line.textContent = `All ${this.side ** 2} pixels were computed in this browser. Largest difference from Keras: ${most ? most.toExponential(0) : "0"}`
   }
 }
 

@@ -17,12 +17,12 @@ STOPS = ("Photo", "Halved five times", "Cells", "Zeros between", "Kernel stamped
 HALVINGS = (2, 4, 8, 16, 32)
 #: What happens on the way down, by the stride that is reached.
 ON_THE_WAY = {
-    2: "A convolution takes every second step, so half the rows and columns are left. Behind the photo: one of the "
-    "pictures that the network sees instead, a feature map.",
-    4: "Halved again. Each number now knows a small patch of the photo: edges, colours, stripes.",
-    8: "Fewer places, but more numbers in each. Small shapes are told apart.",
-    16: "Parts of things: a wheel, a leg, a piece of sky. Where exactly they end is already vague.",
-    32: "After five halvings the network knows best what there is, and worst where it is.",
+    2: "A convolution of stride 2 leaves half the rows and half the columns. Behind the photo is a feature map, one "
+    "of the pictures that the network works with from now on.",
+    4: "Halved again. Each number now describes a small patch of the photo: edges, colours, stripes.",
+    8: "Fewer places, but more numbers in each. The network can tell small shapes apart.",
+    16: "Now it recognises parts of things: a wheel, a leg, a piece of sky. Where exactly they end is already blurred.",
+    32: "After five halvings the network knows best what is in the photo, and least about where it is.",
 }
 
 
@@ -61,34 +61,34 @@ def beats(photo: Subject, labels: dict[int, Labels], channels: dict[int, int]) -
     told = [
         Beat(
             0,
-            "The photo as the network gets it. A pixel is a colour; the question is what it shows.",
+            "The photo as the network receives it. Each pixel is only a colour; the question is what it shows.",
             f"{width * height:,}",
             f"pixels, {width} x {height}, each waiting for a class",
         )
     ]
     for stride in HALVINGS:
         places = f"{-(-width // stride)} x {-(-height // stride)}"
-        told.append(Beat(1, ON_THE_WAY[stride], places, f"places are left, with {channels[stride]:,} numbers in each"))
+        told.append(Beat(1, ON_THE_WAY[stride], places, f"places left, with {channels[stride]:,} numbers in each"))
     told += [
         Beat(
             2,
-            "Each cell names the class with its highest score. This is all that FCN-32s says of the photo.",
+            "Each cell picks the class with the highest score. This is all that FCN-32s knows about the photo.",
             f"{coarse.size}",
-            f"answers for {width * height:,} pixels: one for about {width * height / coarse.size:,.0f}",
+            f"answers for {width * height:,} pixels: one for about every {width * height / coarse.size:,.0f}",
         ),
         Beat(
             3,
-            "Zeros go between the cells, so that each stands where it belongs in the large picture. Nothing new is "
-            "known yet. Each dot is a single pixel, drawn larger.",
+            "Zeros are inserted between the cells, so that each cell sits where it belongs in the full-size "
+            "picture. This adds no information yet. Each dot is a single pixel, drawn larger.",
             f"{1 - coarse.size / (width * height):.1%}",
-            "of the large picture are zeros now",
+            "of the full-size picture is zeros now",
         ),
         Beat(
             4,
-            "Cell by cell the kernel is stamped onto the picture, times the scores of the cell. Where stamps overlap "
-            "they add up, until every pixel is reached.",
+            "Cell by cell, the kernel is multiplied by the scores of the cell and stamped onto the picture. Where "
+            "stamps overlap they add up, until every pixel is covered.",
             f"{coarse.size}",
-            f"stamps of {2 * STRIDES[0]} x {2 * STRIDES[0]} pixels; four of them meet on a pixel",
+            f"stamps of {2 * STRIDES[0]} x {2 * STRIDES[0]} pixels; four of them overlap on a pixel away from the edge",
         ),
         result(photo, labels[STRIDES[0]], coarse),
     ]
@@ -100,12 +100,15 @@ def result(photo: Subject, labels: Labels, coarse: Labels) -> Beat:
     stride = STRIDES[0]
     cells = coarse.repeat(stride, 0).repeat(stride, 1)[: labels.shape[0], : labels.shape[1]]
     share = float((cells != labels).mean())
-    sentence = "In each pixel the highest sum wins: a class for every pixel, at the size of the photo."
+    sentence = "At each pixel the class with the highest sum wins: a class for every pixel, at the size of the photo."
     if photo.is_truth:
         return Beat(
-            5, sentence, f"{_miou(photo, labels):.1f} %", "mIoU: how well the areas of the classes fit the truth"
+            5,
+            sentence,
+            f"{_miou(photo, labels):.1f} %",
+            "mIoU: how well the areas of the classes match the ground truth",
         )
-    return Beat(5, sentence, f"{share:.1%}", "of the pixels got another class than their cell")
+    return Beat(5, sentence, f"{share:.1%}", "of the pixels get a different class from their cell")
 
 
 def sharpened(photo: Subject, labels: dict[int, Labels]) -> list[Beat]:
@@ -113,7 +116,7 @@ def sharpened(photo: Subject, labels: dict[int, Labels]) -> list[Beat]:
     told = []
     for stride, before in ((16, 32), (8, 16)):
         sentence = (
-            f"FCN-{stride}s adds what an earlier layer saw, in cells of {stride} x {stride} pixels: the same "
+            f"FCN-{stride}s adds scores from an earlier layer, in cells of {stride} x {stride} pixels: the same "
             "upsampling, finer cells."
         )
         moved = float((labels[stride] != labels[before]).mean())
@@ -122,11 +125,11 @@ def sharpened(photo: Subject, labels: dict[int, Labels]) -> list[Beat]:
                 Beat(6, sentence, f"{_miou(photo, labels[stride]):.1f} %", f"mIoU; {moved:.1%} of the pixels changed")
             )
         else:
-            told.append(Beat(6, sentence, f"{moved:.1%}", "of the pixels changed their class"))
+            told.append(Beat(6, sentence, f"{moved:.1%}", "of the pixels changed class"))
     if photo.is_truth:
         wrong = float((photo.labels != labels[8])[photo.labels < len(photo.card.classes)].mean())
-        sentence = "The truth, drawn with the scene. The network has never seen it."
-        told.append(Beat(6, sentence, f"{1 - wrong:.1%}", "of the pixels are right by FCN-8s"))
+        sentence = "The ground truth, drawn along with the scene. The network has never seen it."
+        told.append(Beat(6, sentence, f"{1 - wrong:.1%}", "pixel accuracy of FCN-8s"))
     return told
 
 

@@ -5,8 +5,8 @@ const UPSAMPLINGS = { nearest: ["Cells", "Cells"], bilinear: ["Bilinear", "Bilin
 const CELLS = { class: "Best class", score: "Score", features: "Features", shapes: "Shapes" };
 // Maps of which a sheet shows 16: the choice that shows one, its name, and what they are.
 const SHEETS = {
-  features: { single: "channel", name: "Feature map", words: "The 16 strongest of the network's feature maps: press one" },
-  shapes: { single: "shape", name: "Shape channel", words: "What the transposed convolution sees beside the scores: press one" },
+  features: { single: "channel", name: "Feature map", words: "The network's 16 strongest feature maps: press one to enlarge it" },
+  shapes: { single: "shape", name: "Shape channel", words: "What the transposed convolution sees besides the scores: press one to enlarge it" },
 };
 const VIEWS = { overlay: "Segmentation", compare: "Compare", difference: "Difference" };
 const short = (name) => UPSAMPLINGS[name][1];
@@ -115,7 +115,7 @@ Object.assign(Viewer.prototype, {
     names.checked = choices.names;
     for (const control of [fill, names]) {
       control.disabled = unseen;
-      control.parentElement.title = unseen ? "Difference shows no classes, so there is nothing to fill or name" : "";
+      control.parentElement.title = unseen ? "The difference shows no classes, so there is nothing to fill or name" : "";
     }
     const size = more.querySelector('[data-choice="size"]');
     if (!size.options.length) size.append(...data.sizes.map((side) => new Option(`${side} pixels`, side)));
@@ -156,12 +156,12 @@ Object.assign(Viewer.prototype, {
     }[choices.cells] ?? (() => this.sheetCaption(sheet)))());
     const scale = this.root.querySelector(".scale"), [low, , high] = scale.children;
     scale.hidden = choices.cells === "class";
-    [low.textContent, high.textContent] = choices.cells === "score" ? ["0 %", "100 %"] : ["least", "greatest"];
+    [low.textContent, high.textContent] = choices.cells === "score" ? ["0 %", "100 %"] : ["lowest", "highest"];
     const share = this.once(`differing ${choices.upsampling} ${this.against()}`, () => this.differing());
     const others = Object.entries(UPSAMPLINGS).filter(([name]) => name !== choices.upsampling).map(([name, [, brief]]) => [name, brief]);
     const where = element("button", "Show where", { type: "button" });
     where.disabled = !share;
-    where.title = share ? "Zoom to the largest place that differs and show both in turn" : "The two agree everywhere";
+    where.title = share ? "Zoom in on the largest difference and show both in turn" : "The two agree everywhere";
     where.addEventListener("click", () => this.showWhere());
     details[2].replaceChildren(element("span", `${share ? percentFine(share) : "0 %"} of the pixels differ from`),
       this.select(others, "against", this.against(), "Compare with"), where);
@@ -182,16 +182,16 @@ Object.assign(Viewer.prototype, {
     return [all, element("span", sheet.name), this.select(places, "channel", this.channel(sheet) + 1, `${sheet.name}, strongest first`)];
   },
 
-  // What is to be seen, and what to try next.
+  // What the picture shows, and what to try next.
   sentence(share) {
     const { rows, columns, stride } = this.data, { upsampling } = this.choices, other = this.against();
     const finer = { 32: "Try cell size 16: finer cells sharpen the edges more.", 16: "Try cell size 8, the finest.",
       8: "Try your own photo, or cell size 32 to see what is lost." }[stride];
     const apart = `${percentFine(share)} of the pixels differ from ${short(other).toLowerCase()}`;
     return {
-      nearest: `Each of the ${columns * rows} cells has one class, and every pixel takes that of its cell. Try Bilinear: it blends neighbouring cells.`,
-      bilinear: `Bilinear blends neighbouring cells by a fixed rule: ${apart}. Try Transposed convolution: it learned its rule from photos.`,
-      transposed: `The transposed convolution learned from photos how to fill in between the cells: ${apart}. ${finer}`,
+      nearest: `Each of the ${columns * rows} cells has one class, and every pixel takes the class of its cell. Try Bilinear: it blends neighbouring cells.`,
+      bilinear: `Bilinear blends neighbouring cells with a fixed rule: ${apart}. Try Transposed convolution: it learned its rule from photos.`,
+      transposed: `The transposed convolution learned from photos how to fill in the pixels between cells: ${apart}. ${finer}`,
     }[upsampling];
   },
 
@@ -201,7 +201,7 @@ Object.assign(Viewer.prototype, {
     const shares = this.once(`shares ${upsampling}`, () => this.shares(this.labels[upsampling]));
     this.root.querySelector(".legend").replaceChildren(...shares.map(([index, share]) => {
       const button = element("button", "", { type: "button", "aria-pressed": String(!this.hidden.has(index)),
-        title: blind ? "Difference shows no classes" : "Show or hide this class" });
+        title: blind ? "The difference shows no classes" : "Show or hide this class" });
       button.disabled = blind;
       button.append(this.chip(index), `${this.data.classes[index]} `, element("b", percent(share)));
       button.addEventListener("click", () => {

@@ -47,9 +47,9 @@ Object.assign(Viewer.prototype, {
     const photo = files.find((file) => !masks.includes(file));
     if (!photo) return;
     const named = /^image\//.test(photo.type) || /\.(jpe?g|png|webp|bmp|gif|tiff?|hei[cf])$/i.test(photo.name);
-    if (!named) return this.showNote({ text: `${photo.name} is no picture. Give a JPEG, PNG, WebP, GIF, TIFF, BMP or HEIC file.` });
+    if (!named) return this.showNote({ text: `${photo.name} is not a picture. Choose a JPEG, PNG, WebP, GIF, TIFF, BMP or HEIC file.` });
     if (photo.size > LARGEST)
-      return this.showNote({ text: `${photo.name} has ${Math.ceil(photo.size / 1024 ** 2)} MB; at most 20 MB are taken. Make it smaller.` });
+      return this.showNote({ text: `${photo.name} has ${Math.ceil(photo.size / 1024 ** 2)} MB; the limit is 20 MB. Make it smaller.` });
     this.hand("upload", photo);
     if (masks.length) this.handLater("mask", masks[0]);
   },
@@ -88,7 +88,7 @@ Object.assign(Viewer.prototype, {
     try {
       video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
     } catch {
-      return this.showNote({ text: "The camera cannot be used: allow it in the browser, or choose a photo." });
+      return this.showNote({ text: "The camera is not available: allow it in the browser, or choose a photo." });
     }
     const close = () => {
       video.srcObject?.getTracks().forEach((track) => track.stop());

@@ -154,7 +154,7 @@ Object.assign(Viewer.prototype, {
     if (sheet && place !== null && place < sheet.channels.length) {
       const value = sheet.maps[cell + place * rows * columns] / 255;
       return (this.readout.textContent = `Cell in row ${row + 1}, column ${column + 1}. ${sheet.name} ${place + 1} (channel `
-        + `${sheet.channels[place]}): ${value.toFixed(2)} on a scale from 0, its least, to 1, its greatest value.`);
+        + `${sheet.channels[place]}): ${value.toFixed(2)} on a scale from 0, its lowest value, to 1, its highest.`);
     }
     const start = cell * classes.length;
     const top = [...this.probabilities.slice(start, start + classes.length)]

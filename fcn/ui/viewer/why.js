@@ -117,8 +117,8 @@ class Why {
     const outside = cells.filter(({ row, column }) => !this.inside(square, row, column)).length;
     const intro = element("p", `Four cells reach it, outlined on the maps: ` +
       cells.map(({ row, column, share }, corner) => `${PLACES[corner]} ${(100 * share).toFixed(1)} %${this.inside(square, row, column) ? "" : " (outside)"}`).join(", ") + ". " +
-      (outside ? `${outside} of them lie beyond the edge: bilinear repeats the last cell there, the transposed convolution meets zeros. ` : "") +
-      "Sums go through the cells in this order; parts are rounded so that they add up.");
+      (outside ? `${outside} of them lie beyond the edge: there bilinear repeats the last cell, and the transposed convolution finds zeros. ` : "") +
+      "The sums list the cells in this order; the terms are rounded so that they add up.");
     const columns = element("div", "", { class: "columns" });
     columns.append(this.column("Bilinear", "bilinear", told, winners.bilinear, square, cells),
       this.column("Transposed convolution", "transposed", told, winners.transposed, square, cells));
