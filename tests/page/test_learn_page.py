@@ -61,11 +61,11 @@ def test_the_recorded_run_is_there_at_once_and_nothing_is_computed(page: AppTest
 
 def test_page_tells_settings_date_and_what_the_runs_show(page: AppTest) -> None:
     text = words(page)
-    assert "Recorded 20" in text and "learning rate 0.03, 64 pictures" in text
+    assert "Recorded on 20" in text and "learning rate 0.03, 64 pictures" in text
     for name in ("nearest", "bilinear"):
         goal = payloads(page)[0]["goals"][name]["miou"]
         assert goal > 0
-    assert "passe" in text and "Random numbers" in text and "picture" in text
+    assert "overtake" in text and "Random numbers" in text and "picture" in text
 
 
 @pytest.mark.parametrize("name", ["random", "bilinear", "one"])
@@ -129,11 +129,11 @@ def test_a_question_is_kept_within_bounds(wanted: object, steps: int, monkeypatc
     "changed, said",
     [
         ({"trouble": "It broke."}, "It broke."),
-        ({"step": STEPS}, f"all {STEPS} steps made"),
+        ({"step": STEPS}, f"all {STEPS} steps are done"),
         ({"step": 9, "seconds": 61.0}, "60 seconds of computing are used up"),
         ({"doing": "Loading Keras"}, "Loading Keras ..."),
         ({"doing": "Training", "step": 100, "training": 20.0, "measuring": 1.0}, "about 25 s left"),
-        ({"step": 9}, f"Holds at step 9 of {STEPS}"),
+        ({"step": 9}, f"Paused at step 9 of {STEPS}"),
     ],
 )
 def test_the_state_of_a_run_is_told(changed: dict[str, Any], said: str) -> None:
