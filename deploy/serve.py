@@ -136,7 +136,7 @@ class Uploads:
             return
         visit, stated = found[1], Headers(scope=scope).get("content-length", "")
         if not stated.isdecimal():  # browsers always say it; without it nobody could plan
-            await PlainTextResponse("Say how long the file is.", 411, {"Connection": "close"})(scope, receive, send)
+            await PlainTextResponse("State the length of the file.", 411, {"Connection": "close"})(scope, receive, send)
             return
         if resident() > self.FULL * memory():
             full = PlainTextResponse("The server is full. Try again in a minute.", 503, {"Connection": "close"})
@@ -178,7 +178,7 @@ class Readiness:
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}  # name -> the engine that runs it
         self.problems: dict[str, str] = {}  # name -> why it cannot be used
-        self.sentence = "The models are being loaded. Ask again in a few seconds."
+        self.sentence = "The models are being loaded. Try again in a few seconds."
         self._thread = ThreadPoolExecutor(1, "ready")
         self._look: asyncio.Task[str] | None = None
         self._looked = 0.0
@@ -192,7 +192,7 @@ class Readiness:
             told = " ".join(f"{name}: {problem}" for name, problem in self.problems.items())
             self.sentence = f"No model could be loaded. {told or 'assets/models is empty.'}"
             if told:
-                print(f"The models could not all be loaded. {told}", file=sys.stderr, flush=True)
+                print(f"Not all models could be loaded. {told}", file=sys.stderr, flush=True)
             gc.collect()
             gc.freeze()  # what is here now stays: looking through it for the memory of visits would only take time
         except Exception as error:
@@ -213,7 +213,7 @@ class Readiness:
         except TimeoutError as error:
             return str(error)
         except Exception as error:
-            return f"A tiny photo cannot be computed: {type(error).__name__}."
+            return f"A tiny photo cannot be processed: {type(error).__name__}."
         finally:
             self._looked = time.monotonic()
         return ""

@@ -106,7 +106,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a model, or go on where a stopped training was."""
+    """Train a model, or resume a training that was stopped."""
     from fcn.training.command import train_to_file
 
     train_to_file(options.model, options.data, options.out, quick=options.quick, earlier=options.start)
@@ -114,7 +114,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def convert(options: argparse.Namespace) -> int:
-    """Convert a model for LiteRT and note the file in its card."""
+    """Convert a model for LiteRT and record the file in its card."""
     from dataclasses import replace
 
     from fcn.model import engines
@@ -215,7 +215,7 @@ def comparison_table(report: dict[str, Any]) -> str:
 
 
 def progress(items: Iterable[Any], title: str) -> Iterator[Any]:
-    """Pass items on and draw a progress bar on stderr: stdout belongs to the results."""
+    """Yield items and draw a progress bar on stderr: stdout is for the results."""
     from rich.console import Console
     from rich.progress import track
 
@@ -227,7 +227,7 @@ def _figure(value: float | None) -> str:
 
 
 def result_names(photos: list[Path]) -> list[str]:
-    """Names for the results of each photo: its own without the ending; street, street-2, ... where some are alike."""
+    """Names for the results of each photo: its own without the extension; street, street-2, ... for equal ones."""
     stems = [path.stem for path in photos]
     taken = {stem.casefold() for stem in stems}
     names: list[str] = []
@@ -251,13 +251,15 @@ def _parser() -> argparse.ArgumentParser:
         "segment",
         help="label every pixel of photos",
         formatter_class=plain,
-        description="Write NAME.labels.png (class indices, the photo's own size), NAME.overlay.png (half of\n"
-        "it above 16 megapixels) and NAME.coarse.png (the score map's labels, a cell each) for every photo.\n"
-        "Two photos of one name give NAME and NAME-2.",
+        description="Write NAME.labels.png (class indices, at the photo's own size), NAME.overlay.png (at half\n"
+        "that size above 16 megapixels) and NAME.coarse.png (the best class of each cell) for every photo.\n"
+        "Two photos with the same name give NAME and NAME-2.",
         epilog="example:\n  python -m fcn segment street.jpg --stride 8 --out results",
     )
     command.add_argument("photos", metavar="PHOTO", nargs="+", type=Path)
-    command.add_argument("--stride", type=int, choices=STRIDES, default=32, help="of the score map (default: 32)")
+    command.add_argument(
+        "--stride", type=int, choices=STRIDES, default=32, help="stride of the score map (default: 32)"
+    )
     command.add_argument("--upsampling", choices=tuple(UPSAMPLINGS), default="transposed", help="default: transposed")
     command.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the results")
     command.set_defaults(run=segment)
@@ -281,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--compare",
         action="store_true",
-        help="compare the transposed convolution of stride 32 with bilinear, fairly: with 95 %% intervals",
+        help="compare the transposed convolution of stride 32 fairly with bilinear, with 95 %% intervals",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     command.set_defaults(run=evaluate)
@@ -291,12 +293,12 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         help="train a model",
         formatter_class=plain,
-        description="Train a model and write FILE.keras with its card FILE.json. Stopped, the same command goes on\n"
-        "from the last epoch. Needs: pip install -r fcn/training/requirements.txt",
+        description="Train a model and write FILE.keras with its card FILE.json. If stopped, the same command\n"
+        "resumes after the last epoch. Needs: pip install -r fcn/training/requirements.txt",
         epilog="examples:\n  python -m fcn train --model street --data camvid --out street.keras\n"
         "  python -m fcn train --model street --data synthetic --out street.keras",
     )
-    command.add_argument("--model", default="street", help="which recipe of fcn/training/recipes.py (default: street)")
+    command.add_argument("--model", default="street", help="recipe in fcn/training/recipes.py (default: street)")
     command.add_argument(
         "--data",
         metavar="DIR",
@@ -304,9 +306,9 @@ def _parser() -> argparse.ArgumentParser:
         help="folder with train/ and val/, each with images/ and labels/; or: synthetic",
     )
     command.add_argument("--out", metavar="FILE.keras", type=Path, required=True)
-    command.add_argument("--quick", action="store_true", help="one short epoch a phase, to see that it runs")
+    command.add_argument("--quick", action="store_true", help="one short epoch per phase, to check that it runs")
     command.add_argument(
-        "--start", type=Path, metavar="FILE", help="a trained .keras file to begin with (default: ImageNet's weights)"
+        "--start", type=Path, metavar="FILE", help="a trained .keras file to start from (default: ImageNet's weights)"
     )
     command.set_defaults(run=train)
 
@@ -314,7 +316,7 @@ def _parser() -> argparse.ArgumentParser:
         "convert",
         help="convert a model for LiteRT",
         formatter_class=plain,
-        description="Convert NAME.keras, write NAME.litert.npz beside it and note its SHA-256 in the card NAME.json.\n"
+        description="Convert NAME.keras, write NAME.litert.npz next to it and record its SHA-256 in the card NAME.json.\n"
         "The converted model runs in half the time; its scores are checked against those of Keras.",
         epilog="example:\n  python -m fcn convert --model street",
     )
@@ -326,13 +328,15 @@ def _parser() -> argparse.ArgumentParser:
         "suits",
         help="measure which photos suit which model",
         formatter_class=plain,
-        description="Fit on the training photos of two models which of them suits a photo, write that into their\n"
-        "cards, and print in percent how the validation photos are judged. Run it again for new weights.",
+        description="Learn from the training photos of two models which of them suits a photo, write the limits into\n"
+        "their cards, and print how the validation photos are judged, in percent. Run it again for new weights.",
         epilog="example:\n  python -m fcn suits --data street=camvid --data people_animals=people_animals",
     )
     command.add_argument("--data", metavar="MODEL=DIR", action="append", required=True, help="given twice")
-    command.add_argument("--other", metavar="DIR", type=Path, action="append", default=[], help="photos of neither")
-    command.add_argument("--check", action="store_true", help="judge by the limits that the cards hold")
+    command.add_argument(
+        "--other", metavar="DIR", type=Path, action="append", default=[], help="photos that suit neither"
+    )
+    command.add_argument("--check", action="store_true", help="judge by the limits already in the cards")
     command.set_defaults(run=suits)
 
     command = commands.add_parser(
@@ -340,7 +344,7 @@ def _parser() -> argparse.ArgumentParser:
         help='record the runs of the page "Watch it learn"',
         formatter_class=plain,
         description="Train the upsampling layer alone, from several starts, on synthetic scenes as the street model\n"
-        "sees them, and write what the page plays. Again for every new street model; takes some minutes.",
+        "sees them, and write what the page plays. Run it again for every new street model; it takes minutes.",
         epilog="example:\n  python -m fcn record-learning",
     )
     command.add_argument("--out", metavar="FILE.xz", type=Path, help="default: assets/learning.xz")

@@ -127,8 +127,7 @@ class Decoder:
         try:
             values, array = child.ask(request, data)
         except _Slow as error:
-            said = f"{name} takes too long to decode. Save it smaller or anew as JPEG."
-            raise kind(said) from error
+            raise kind(f"{name} takes too long to decode. Make it smaller or save it again as JPEG.") from error
         except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
             raise kind(_broken(name)) from error
         finally:
@@ -201,7 +200,7 @@ class _Child:
             return values, None
         shape = tuple(int(side) for side in values["shape"])
         if min(shape) < 1 or int(np.prod(shape, dtype=np.int64)) > MOST or shape[2:] not in ((), (3,)):
-            raise ValueError(f"An array of {shape} is no answer.")
+            raise ValueError(f"An array of {shape} is not an answer.")
         array = np.empty(shape, np.uint8)
         place, view = 0, array.reshape(-1).data
         while place < len(view):
@@ -255,4 +254,6 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _broken(name: str) -> str:
-    return f"{name} cannot be decoded: it is damaged, or takes too much memory. Save it smaller or anew as JPEG."
+    return (
+        f"{name} cannot be decoded: it is damaged, or needs too much memory. Make it smaller or save it again as JPEG."
+    )

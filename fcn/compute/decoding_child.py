@@ -105,7 +105,7 @@ def answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], np.nda
         kind, sentence = type(error), str(error)
         if isinstance(error.__cause__, MemoryError):
             name = "The mask" if kind is MaskError else shown_name(request["name"])
-            sentence = f"{name} takes more memory than a photo may. Save it smaller or anew as JPEG."
+            sentence = f"{name} needs more memory than a photo may take. Make it smaller or save it again as JPEG."
         return {"error": "mask" if kind is MaskError else "photo", "sentence": sentence}, None
 
 

@@ -26,8 +26,8 @@ from fcn.errors import ModelError
 IDLE = 120.0  # seconds
 LOADING = 90.0  # seconds for the first answer: a busy machine takes ten times as long as a quiet one
 ANSWER = 20.0  # seconds for any other
-ENDED = "Keras does not answer: its process has ended. Press again: it starts anew."
-HANGS = "Keras did not answer within {:.0f} s and was ended. Press again: it starts anew."
+ENDED = "Keras does not answer: its process has ended. Try again: it will be restarted."
+HANGS = "Keras did not answer within {:.0f} s and was stopped. Try again: it will be restarted."
 
 
 class KerasProcess:

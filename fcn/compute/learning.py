@@ -215,11 +215,11 @@ def check(settings: Settings) -> None:
     allowed = {"start": STARTS, "pictures": PICTURES, "stride": STRIDES, "model": ("street",)}
     for name, values in allowed.items():
         if getattr(settings, name) not in values:
-            raise ModelError(f"A run with {name} {getattr(settings, name)!r} is not offered. Choose one of {values}.")
+            raise ModelError(f"A run with {name} {getattr(settings, name)!r} is not available. Choose one of {values}.")
     if not 0 < settings.rate <= 1:
         raise ModelError(f"The learning rate is {settings.rate}; it must be above 0 and at most 1.")
     if settings.shape and (settings.stride != 32 or not shape_channels(settings.model)):
-        raise ModelError("Shape channels are there at stride 32, of a model that has them. Train without.")
+        raise ModelError("Shape channels exist only at stride 32 of a model that has them. Train without them.")
 
 
 def shape_channels(model: str) -> int:

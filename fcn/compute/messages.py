@@ -47,7 +47,7 @@ def read(pipe: IO[bytes]) -> tuple[Values, Arrays]:
             arrays[name] = np.frombuffer(data, dtype).reshape(shape)
         return header["values"], arrays
     except (ValueError, KeyError, TypeError) as error:
-        raise EOFError(f"This is no message: {error}") from error
+        raise EOFError(f"This is not a message: {error}") from error
 
 
 def _exactly(pipe: IO[bytes], count: int) -> bytes:

@@ -145,7 +145,7 @@ def read(file: Path = FILE) -> Recording:
         return Recording(runs, about["date"], about["sha256"], about["unseen"])
     except (OSError, lzma.LZMAError, EOFError, KeyError, ValueError, TypeError) as error:
         raise ModelError(
-            f"The recorded runs in {file.name} cannot be read. Make them: python -m fcn record-learning"
+            f"The recorded runs in {file.name} cannot be read. Record them again: python -m fcn record-learning"
         ) from error
 
 

@@ -202,7 +202,7 @@ class Trainings:
     def _ask(self, question: str, values: Values) -> tuple[Values, Arrays]:
         answer, arrays = self._keras.ask(question, values, seconds=PATIENCE)
         if answer.get("forgotten"):
-            raise ModelError("Keras has forgotten this run: its process had ended. Press Play: the run begins anew.")
+            raise ModelError("Keras has lost this run: its process ended. Press Play to start it again.")
         return answer, arrays
 
     def _take(self, run: Run, values: Values, arrays: Arrays) -> None:

@@ -256,7 +256,7 @@ def read_record(kind: type[Record], values: Any, file: str) -> Record:
             raise _Unfit(missing[0], "is missing")
         return kind(**{name: _fit(value, hints[name], name) for name, value in values.items()})
     except _Unfit as error:
-        raise ModelError(f"The card {file} cannot be read: {error}. Mend it or restore it.") from error
+        raise ModelError(f"The card {file} cannot be read: {error}. Repair or restore it.") from error
 
 
 class _Unfit(ValueError):
@@ -295,7 +295,7 @@ def _fit(value: Any, kind: Any, place: str) -> Any:
     elif kind is int:
         _expect(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", place)
     else:
-        _expect(isinstance(value, kind), value, "a text", place)
+        _expect(isinstance(value, kind), value, "text", place)
     return value
 
 

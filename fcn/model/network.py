@@ -77,7 +77,7 @@ def build(classes: int, shape_channels: int = SHAPE_CHANNELS, dropout: float = 0
     if classes < 2:
         raise ValueError(f"The network was asked for {classes} classes; segmentation needs at least 2.")
     if shape_channels < 0:
-        raise ValueError(f"The network was asked for {shape_channels} shape channels; 0 is the least.")
+        raise ValueError(f"The network was asked for {shape_channels} shape channels; the minimum is 0.")
     photo = keras.Input((None, None, 3), name="photo")
     features = backbone(photo)
 

@@ -56,15 +56,19 @@ def read_card(name: str, folder: Path | None = None) -> Card:
     folder = folder or MODELS
     installed = names(folder)
     if name not in installed:
-        known = ", ".join(installed) or f"none is installed in {folder}. Set FCN_MODELS to the folder of the models"
-        raise ModelError(f"There is no model {name!r}. Choose one of: {known}.")
+        advice = f"None is installed in {folder}. Set FCN_MODELS to the folder with the models."
+        if installed:
+            advice = f"Choose one of: {', '.join(installed)}."
+        raise ModelError(f"There is no model {name!r}. {advice}")
     path = folder / f"{name}.json"
     card = read_record(Card, _read_json(path), path.name)
     if card.name != name:
-        raise ModelError(f"The card {path.name} is named {card.name!r} inside. Give the file and the card one name.")
+        raise ModelError(
+            f"The card {path.name} is named {card.name!r} inside. Give the file and the card the same name."
+        )
     if len(card.palette) != len(card.classes):
         raise ModelError(
-            f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give one a class."
+            f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give each class one."
         )
     return card
 
@@ -93,7 +97,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"The card {path.name} cannot be read: {error}. Mend it or restore it.") from error
+        raise ModelError(f"The card {path.name} cannot be read: {error}. Repair or restore it.") from error
 
 
 def write_card(card: Card, folder: Path) -> None:
@@ -115,7 +119,7 @@ def load(card: Card, folder: Path | None = None) -> keras.Model:
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
     classes = model.output["scores_32"].shape[-1]
     if classes != len(card.classes):
-        raise ModelError(f"The model {card.name} scores {classes} classes, its card names {len(card.classes)}.")
+        raise ModelError(f"The model {card.name} scores {classes} classes, but its card names {len(card.classes)}.")
     return model
 
 
@@ -138,7 +142,7 @@ def _known(path: Path, sha256: str) -> bytes:
     received = hashlib.sha256(data).hexdigest()
     if received != sha256:
         raise ModelError(
-            f"The model file {path.name} has the SHA-256 {received[:12]}..., its card says {sha256[:12]}... "
+            f"The model file {path.name} has the SHA-256 {received[:12]}..., but its card says {sha256[:12]}... "
             "One of the two was changed: restore both."
         )
     return data

@@ -65,7 +65,7 @@ def open_header(
     if not HEIF and (brand[:3] in (b"hei", b"hev") or brand in (b"mif1", b"msf1")):
         raise error(f"{name} is a HEIC file, which this server cannot read. Save it as JPEG and upload that.")
     unreadable = f"{name} ({len(data):,} bytes) is not an image that can be read here, or is damaged."
-    enormous = f"{name} has hundreds of megapixels; the limit is {MAX_PIXELS // 10**6} megapixels. Save it smaller."
+    enormous = f"{name} has hundreds of megapixels; the limit is {MAX_PIXELS // 10**6} megapixels. Make it smaller."
     with failing_as(error(f"{unreadable} Use {format_names}.")), failing_as(error(enormous), DecompressionBombError):
         image = _plugin_open(_lean(data), formats)
     width, height = image.size
@@ -73,10 +73,10 @@ def open_header(
     limit = min(FEWER_PIXELS.get(str(kind), MAX_PIXELS) for kind in kinds)
     if width * height > limit:
         received = f"{width} x {height} pixels ({_tenths(width * height, 10**6)} megapixels)"
-        whose, advice = ("", "") if limit == MAX_PIXELS else (" for a file of this kind", " or as JPEG (RGB)")
-        raise error(f"{name} has {received}; the limit{whose} is {limit // 10**6} megapixels. Save it smaller{advice}.")
+        whose, advice = ("", "") if limit == MAX_PIXELS else (" for a file of this kind", " or save it as JPEG (RGB)")
+        raise error(f"{name} has {received}; the limit{whose} is {limit // 10**6} megapixels. Make it smaller{advice}.")
     if max(image.size) > MAX_SIDE:
-        raise error(f"{name} has {width} x {height} pixels; the limit is {MAX_SIDE:,} pixels a side. Save it smaller.")
+        raise error(f"{name} has {width} x {height} pixels; the limit is {MAX_SIDE:,} pixels a side. Make it smaller.")
     return image
 
 
@@ -112,7 +112,9 @@ def check_length(length: int, name: str, error: type[FcnError]) -> None:
         raise error(f"{name} is empty (0 bytes). Choose another file.")
     if length > MAX_BYTES:
         received = f"{_tenths(length, 1024**2)} MB"
-        raise error(f"{name} has {received}; the limit is {MAX_BYTES // 1024**2} MB. Save it smaller or as JPEG.")
+        raise error(
+            f"{name} has {received}; the limit is {MAX_BYTES // 1024**2} MB. Make it smaller or save it as JPEG."
+        )
 
 
 def shown_name(name: str) -> str:

@@ -105,7 +105,7 @@ def decode_light(data: bytes, name: str = "photo", side: int = LARGEST) -> Photo
     name = shown_name(name)
     image = open_header(data, name, FORMATS, FORMAT_NAMES, PhotoError)
     width, height = image.size
-    damaged = f"{name} is damaged or incomplete: its pixels cannot be read. Upload it again, or save it anew as JPEG."
+    damaged = f"{name} is damaged or incomplete: its pixels cannot be read. Upload it again, or save it again as JPEG."
     with failing_as(PhotoError(damaged)):
         factor = max(1, max(width, height) // side)
         image.draft(None, (max(1, width // factor), max(1, height // factor)))

@@ -43,12 +43,12 @@ def read_mask(
         (height, width) uint8: class indices and IGNORE_LABEL.
 
     Raises:
-        MaskError: no PNG, another size than the photo, or values and colours that are no class.
+        MaskError: not a PNG, a different size from the photo, or values and colours that are not classes.
     """
     image = open_header(data, name, ("PNG",), "PNG (other formats change label values)", MaskError)
     if image.size != (size[1], size[0]):
         received, expected = f"{image.width} x {image.height}", f"{size[1]} x {size[0]}"
-        raise MaskError(f"{name} has {received} pixels, its photo {expected}. Use a mask of the photo's size.")
+        raise MaskError(f"{name} has {received} pixels, but its photo has {expected}. Use a mask of the photo's size.")
     with failing_as(MaskError(f"{name} is damaged or incomplete: its pixels cannot be read. Save it again as PNG.")):
         image.load()
         in_colour = image.mode in ("RGB", "RGBA")
@@ -88,7 +88,7 @@ def _labels_from_indices(values: NDArray[np.generic], classes: int, name: str) -
     if unknown:
         listed = ", ".join(str(value) for value in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         expected = f"0 to {classes - 1}, or {IGNORE_LABEL} for pixels to ignore"
-        raise MaskError(f"{name} holds values that are no class: {listed}. Use class indices {expected}.")
+        raise MaskError(f"{name} has values that are not classes: {listed}. Use class indices {expected}.")
     return values.astype(np.uint8)
 
 
@@ -109,5 +109,5 @@ def _labels_from_colours(values: Pixels, table: Labels, name: str) -> Labels:
     if unknown.size:
         colours = [f"({c >> 16}, {c >> 8 & 255}, {c & 255})" for c in unknown[:5].tolist()]
         listed = ", ".join(colours) + (", ..." if unknown.size > 5 else "")
-        raise MaskError(f"{name} holds colours that are no class: {listed}. Use the colours of the legend exactly.")
+        raise MaskError(f"{name} has colours that are not classes: {listed}. Use exactly the colours of the legend.")
     return labels

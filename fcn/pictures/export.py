@@ -115,7 +115,7 @@ def readme_txt(export: Export) -> bytes:
     rows, columns, classes = scores.cells(stride).shape
     (height, width), (own_height, own_width) = export.size, export.photo.size
     most = f"{MOST_PIXELS // 10**6} megapixels"
-    half = "" if height == own_height else f" Files are {width} x {height}: it has over {most}."
+    half = "" if height == own_height else f" Files are {width} x {height}, since it has over {most}."
     working = f"{scores.width} x {scores.height}"
     lines = [
         f"Segmentation of a photo of {own_width} x {own_height} pixels, computed at {working}.{half}",
@@ -131,7 +131,7 @@ def readme_txt(export: Export) -> bytes:
         "shares.csv      Pixels of each class in labels.png, and their share in percent.",
         f"scores.npy      The score map, float32, shape ({rows}, {columns}, {classes}): rows, columns, classes.",
         "                Logits: softmax over the last axis gives probabilities. numpy.load reads it.",
-        "segment.py      The same in Keras, a program to run in the folder of the project.",
+        "segment.py      The same in Keras: a program to run in the project's folder.",
     ]
     return ("\n".join(lines) + "\n").encode()
 

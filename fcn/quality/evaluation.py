@@ -40,7 +40,7 @@ def find_pairs(folder: Path) -> list[Pair]:
         raise DataError(f"The folder {images} is empty. It should hold the photos to evaluate.")
     lacking = [mask.name for _, mask in pairs if not mask.is_file()]
     if lacking:
-        raise DataError(f"{len(lacking)} photos have no mask in {labels}, the first is {lacking[0]}.")
+        raise DataError(f"{len(lacking)} photos have no mask in {labels}; the first missing one is {lacking[0]}.")
     return pairs
 
 

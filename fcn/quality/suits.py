@@ -99,7 +99,7 @@ def measure(photos: Mapping[str, Iterable[Pixels]], segmenters: Mapping[str, Seg
         ModelError: There are not two models.
     """
     if len(photos) != 2:
-        raise ModelError(f"Choosing was asked for {len(photos)} models; it is fitted for two.")
+        raise ModelError(f"{len(photos)} models were given; the choice is fitted for exactly two.")
     first, second = photos
     rows = {name: [_looks(segmenters, pixels) for pixels in jittered(photos[name])] for name in photos}
     columns = [(name, feature) for name in (first, second) for feature in FEATURES]

@@ -30,10 +30,10 @@ def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier:
     if name not in RECIPES:
         raise DataError(f"There is no recipe {name!r}. Choose one of: {', '.join(RECIPES)}.")
     if out.suffix != ".keras":
-        raise DataError(f"The model is written as FILE.keras; --out is {str(out)!r}.")
+        raise DataError(f"--out is {str(out)!r}; give a file name that ends in .keras.")
     folder = None if data == "synthetic" else Path(data)
     if folder is not None and not folder.is_dir():
-        raise DataError(f"There is no folder {folder}. Give one with train/ and val/, or: synthetic.")
+        raise DataError(f"There is no folder {folder}. Give one with train/ and val/, or the word synthetic.")
     recipe = RECIPES[name]
     if folder is None and "road" not in recipe.classes:
         raise DataError(f"Synthetic scenes show streets; the model {name} needs photos. Give a folder.")

@@ -47,7 +47,7 @@ def look(models: list[str], patience: float = PATIENCE) -> None:
 
     def waiting(before: int) -> None:
         if time.monotonic() > end:
-            raise TimeoutError(f"A tiny photo was not computed within {patience:g} s.")
+            raise TimeoutError(f"A tiny photo was not processed within {patience:g} s.")
 
     def see() -> None:
         photo = compute.decoded(_tiny(), "tiny.png")

@@ -88,7 +88,7 @@ def test_a_mask_in_colour(folder: Path) -> None:
 def test_a_mask_with_an_unknown_class(folder: Path) -> None:
     mask = np.zeros((30, 40), np.uint8)
     mask[5, 5] = 11
-    with pytest.raises(MaskError, match="a.png holds values that are no class: 11. .* 0 to 10"):
+    with pytest.raises(MaskError, match="a.png has values that are not classes: 11. .* 0 to 10"):
         read_pair(with_mask(folder, mask), 11)
 
 

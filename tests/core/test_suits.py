@@ -75,7 +75,7 @@ def test_features_are_those_of_the_score_map(models: dict[str, Any]) -> None:
 
 
 def test_it_is_fitted_for_two_models(models: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="fitted for two"):
+    with pytest.raises(ModelError, match="fitted for exactly two"):
         suits.measure({"street": photos(0.1)}, models)
 
 

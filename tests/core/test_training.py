@@ -305,7 +305,7 @@ def test_training_photos_are_checked_as_in_evaluation(data: Path) -> None:
 
     pairs = find_pairs(data / "train")
     np.testing.assert_array_equal(read_folder(pairs, 2)[0][1], halves(64, 96)[1])
-    with pytest.raises(MaskError, match="holds values that are no class"):
+    with pytest.raises(MaskError, match="has values that are not classes"):
         read_folder(pairs, 1)
     Image.fromarray(smooth_photo(32, 32)).save(pairs[0][0])
     with pytest.raises(MaskError, match="its photo 32 x 32"):

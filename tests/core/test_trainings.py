@@ -214,4 +214,4 @@ def test_a_run_that_the_process_has_forgotten_is_told(real: KerasProcess) -> Non
     wanted(trainings, settings, 1, lambda run: run.step >= 1 and not run.doing)
     real.stop()
     run = wanted(trainings, settings, 5, lambda run: bool(run.trouble))
-    assert "has forgotten this run" in run.trouble
+    assert "has lost this run" in run.trouble

@@ -106,7 +106,7 @@ def test_the_folder_is_looked_up_when_it_is_needed(installed: Path) -> None:
 def test_unknown_name_lists_the_known_ones(models: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model 'cars'. Choose one of: small"):
         zoo.read_card("cars", models)
-    with pytest.raises(ModelError, match="none is installed"):
+    with pytest.raises(ModelError, match="None is installed"):
         zoo.read_card("cars", tmp_path)
 
 

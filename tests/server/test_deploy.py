@@ -198,7 +198,7 @@ def test_server_is_ready_once_its_models_are_loaded(image: Path, tmp_path: Path)
         assert status == 200 and json.loads(text)["models"].keys() == set(zoo.names())
         assert {status for status, _ in before} <= {0, 503}
         assert {text for status, text in before if status == 503} <= {
-            "The models are being loaded. Ask again in a few seconds."
+            "The models are being loaded. Try again in a few seconds."
         }
         with urllib.request.urlopen(f"{server.url}/") as answer:
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
