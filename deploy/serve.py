@@ -130,22 +130,22 @@ class Uploads:
         self.change = asyncio.Condition()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self.PATH.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
-        if found is None:
+        upload = self.PATH.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if upload is None:
             await self.inner(scope, receive, send)
             return
-        visit, stated = found[1], Headers(scope=scope).get("content-length", "")
-        if not stated.isdecimal():  # browsers always say it; without it nobody could plan
+        visit, length = upload[1], Headers(scope=scope).get("content-length", "")
+        if not length.isdecimal():  # browsers always say it; without it nobody could plan
             await PlainTextResponse("State the length of the file.", 411, {"Connection": "close"})(scope, receive, send)
             return
         if resident() > self.FULL * memory():
             full = PlainTextResponse("The server is full. Try again in a minute.", 503, {"Connection": "close"})
             await full(scope, receive, send)
             return
-        size = min(int(stated), 2 * MAX_BYTES)  # what is larger gets refused inside
+        size = min(int(length), 2 * MAX_BYTES)  # what is larger gets refused inside
         begun = False
 
-        async def noted(message: Message) -> None:
+        async def send_noted(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
@@ -157,7 +157,7 @@ class Uploads:
                     self.visits[visit] += 1
                     self.room -= size
                 try:
-                    await self.inner(scope, receive, noted)
+                    await self.inner(scope, receive, send_noted)
                 finally:
                     self.room += size
                     self.visits[visit] -= 1
@@ -189,10 +189,10 @@ class Readiness:
             from fcn.ui import readiness
 
             self.loaded, self.problems = readiness.preload()
-            told = " ".join(f"{name}: {problem}" for name, problem in self.problems.items())
-            self.sentence = f"No model could be loaded. {told or 'assets/models is empty.'}"
-            if told:
-                print(f"Not all models could be loaded. {told}", file=sys.stderr, flush=True)
+            problems = " ".join(f"{name}: {problem}" for name, problem in self.problems.items())
+            self.sentence = f"No model could be loaded. {problems or 'assets/models is empty.'}"
+            if problems:
+                print(f"Not all models could be loaded. {problems}", file=sys.stderr, flush=True)
             gc.collect()
             gc.freeze()  # what is here now stays: looking through it for the memory of visits would only take time
         except Exception as error:

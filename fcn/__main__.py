@@ -68,14 +68,14 @@ def segment_photo(
 
     photo = decoder.decode_light(data, name, max(LARGEST, options.size))
     scores = segmenter.score(photo, options.size)
-    found = segmenter.upsample(scores, options.stride, options.upsampling).labels
+    labels = segmenter.upsample(scores, options.stride, options.upsampling).labels
     if max(photo.pixels.shape) < (side := export.longest_side(photo.size)):
         photo = decoder.decode_light(data, name, side)
     palette, cells = segmenter.card.palette, scores.coarse_labels(options.stride)
-    shown = labels_to_own_size(found, (photo.pixels.shape[0], photo.pixels.shape[1]))
+    enlarged = labels_to_own_size(labels, (photo.pixels.shape[0], photo.pixels.shape[1]))
     return {
-        "labels": render.labels_png(labels_to_own_size(found, photo.size), palette),
-        "overlay": render.png(render.overlay(photo.pixels, shown, palette, 0.6)),
+        "labels": render.labels_png(labels_to_own_size(labels, photo.size), palette),
+        "overlay": render.png(render.overlay(photo.pixels, enlarged, palette, 0.6)),
         "coarse": render.cells_png(cells, palette, options.stride, scores.height, scores.width),
     }
 
@@ -209,8 +209,8 @@ def comparison_table(report: dict[str, Any]) -> str:
         lines += [f"of {rival}"]
         for name, title in names.items():
             gain = gains[name]
-            known = f"{gain['mean']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})" if gain else "cannot be measured"
-            lines += [f"  {title:<12} {known}"]
+            text = f"{gain['mean']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})" if gain else "cannot be measured"
+            lines += [f"  {title:<12} {text}"]
     return "\n".join(lines)
 
 
@@ -316,8 +316,8 @@ def _parser() -> argparse.ArgumentParser:
         "convert",
         help="convert a model for LiteRT",
         formatter_class=plain,
-        description="Convert NAME.keras, write NAME.litert.npz next to it and record its SHA-256 in the card NAME.json.\n"
-        "The converted model runs in half the time; its scores are checked against those of Keras.",
+        description="Convert NAME.keras, write NAME.litert.npz next to it and record its SHA-256 in the card\n"
+        "NAME.json. The converted model runs in half the time; its scores are checked against those of Keras.",
         epilog="example:\n  python -m fcn convert --model street",
     )
     command.add_argument("--model", default="street", help="name of the model (default: street)")

@@ -45,9 +45,9 @@ def resident() -> int:
 
 def photos_at_once(cores: int | None = None, limit: int | None = None) -> int:
     """How many photos may be computed at the same time: one a core, two at least, as far as the memory goes."""
-    wanted = max(2, processors() if cores is None else cores)
+    count = max(2, processors() if cores is None else cores)
     room = (memory() if limit is None else limit) - SERVER
-    return max(1, min(wanted, room // PHOTO))
+    return max(1, min(count, room // PHOTO))
 
 
 def _settings(groups: Path, name: str) -> Iterator[str]:
@@ -70,13 +70,13 @@ def _settings(groups: Path, name: str) -> Iterator[str]:
 
 def free_memory(groups: Path = Path("/sys/fs/cgroup"), system: Path = Path("/proc/meminfo")) -> int | None:
     """Bytes of memory that can still be taken, of the machine and of the container; None where that is not told."""
-    found = []
+    estimates = []
     with suppress(OSError, ValueError, KeyError):
         lines = (line.split() for line in system.read_text(encoding="ascii").splitlines())
-        found.append(1024 * int({line[0]: line[1] for line in lines}["MemAvailable:"]))
+        estimates.append(1024 * int({line[0]: line[1] for line in lines}["MemAvailable:"]))
     with suppress(OSError, ValueError, KeyError):  # there is no such file, or it says "max"
         limit, current = (int((groups / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
         lines = (line.split() for line in (groups / "memory.stat").read_text(encoding="ascii").splitlines())
         cached = int({line[0]: line[1] for line in lines}["inactive_file"])  # the system gives this back when asked
-        found.append(limit - current + cached)
-    return min(found, default=None)
+        estimates.append(limit - current + cached)
+    return min(estimates, default=None)

@@ -105,18 +105,18 @@ class Decoder:
         self.close()
 
     def _photo(self, data: bytes, name: str, light: bool, side: int) -> Photo:
-        shown = shown_name(name)
-        check_length(len(data), shown, PhotoError)
+        title = shown_name(name)
+        check_length(len(data), title, PhotoError)
         request = {"do": "photo", "name": name, "light": light, "side": side}
         request["seconds"] = SECONDS if side <= LARGEST else FILE_SECONDS
-        values, pixels = self._ask(request, data, shown, PhotoError)
+        values, pixels = self._ask(request, data, title, PhotoError)
         try:
             height, width = (int(side) for side in values["size"])
             notes = tuple(plain(note) for note in values["notes"])
             if pixels.ndim != 3 or not (0 < pixels.shape[0] <= height and 0 < pixels.shape[1] <= width):
                 raise ValueError(pixels.shape)
         except (ValueError, TypeError, KeyError) as error:
-            raise PhotoError(_broken(shown)) from error
+            raise PhotoError(_broken(title)) from error
         pixels.setflags(write=False)
         return Photo(pixels, (height, width), hashlib.sha256(data).hexdigest(), notes)
 

@@ -111,8 +111,8 @@ def answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], np.nda
 
 def photo(data: bytes, light: bool, name: str, side: int) -> tuple[dict[str, Any], np.ndarray]:
     """As `decode`, or `decode_light`."""
-    found = decode_light(data, name, side) if light else decode(data, name, max_side=side)
-    return {"shape": found.pixels.shape, "size": found.size, "notes": found.notes}, found.pixels
+    decoded = decode_light(data, name, side) if light else decode(data, name, max_side=side)
+    return {"shape": decoded.pixels.shape, "size": decoded.size, "notes": decoded.notes}, decoded.pixels
 
 
 def mask(data: bytes, size: list[int], classes: int, palette: list[list[int]], most: int) -> tuple[dict[str, Any], Any]:

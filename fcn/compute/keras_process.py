@@ -122,7 +122,7 @@ class KerasProcess:
             if process is not None and fresh:
                 _end(process)  # closes its pipes
             if process is None or fresh:
-                process = self._process = _started()
+                process = self._process = _start_process()
         seconds = max(LOADING, seconds) if fresh else seconds
         hangs = threading.Event()
 
@@ -137,7 +137,7 @@ class KerasProcess:
         assert process.stdin and process.stdout  # they are pipes
         try:
             messages.write(process.stdin, {"question": question, **values}, arrays)
-            answer, found = messages.read(process.stdout)
+            answer, received = messages.read(process.stdout)
         except (OSError, EOFError, ValueError) as error:
             _end(process)
             raise ModelError(HANGS.format(seconds) if hangs.is_set() else ENDED) from error
@@ -146,7 +146,7 @@ class KerasProcess:
             self._end_when_idle()
         if "error" in answer:
             raise ModelError(f"Keras cannot do this: {answer['error']}")
-        return answer, found
+        return answer, received
 
     def _end_when_idle(self) -> None:
         with self._lock:
@@ -161,7 +161,7 @@ class KerasProcess:
             self._timer.start()
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _start_process() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "fcn.compute.keras_questions"],
         cwd=Path(__file__).parents[2],

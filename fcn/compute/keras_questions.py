@@ -57,8 +57,8 @@ def task(run: str) -> Answer:
     """What a run is measured against."""
     if run not in _learners:
         return FORGOTTEN, {}
-    found = _learners[run].task()
-    return {"goals": found.goals}, found.labels
+    learner_task = _learners[run].task()
+    return {"goals": learner_task.goals}, learner_task.labels
 
 
 def advance(run: str, steps: int, measure: bool) -> Answer:
@@ -110,10 +110,10 @@ def main() -> None:
         messages.write(answers, *answer(values.pop("question"), values | arrays))
 
 
-def answer(question: str, given: dict[str, Any]) -> Answer:
+def answer(question: str, arguments: dict[str, Any]) -> Answer:
     """Answer a question, or say why that cannot be done."""
     try:
-        return QUESTIONS[question](**given)
+        return QUESTIONS[question](**arguments)
     except Exception as error:  # whatever Keras raises: whoever asked is told, and the process goes on
         return {"error": f"{str(error).strip().partition(chr(10))[0] or type(error).__name__}"}, {}
 

@@ -170,22 +170,25 @@ class Learner:
 
     def measure(self) -> Result:
         """Look at how good it is now."""
-        seen = float(np.mean([loss for loss, _ in self._look(self._seen)]))
+        training_loss = float(np.mean([loss for loss, _ in self._look(self._seen)]))
         losses, scorer = [], Scorer(len(network(self.settings.model).card.classes))
         for seed, (loss, labels) in zip(self._unseen, self._look(self._unseen), strict=True):
             losses.append(loss)
             scorer.add(picture(self.settings.model, seed).truth, labels)
         [(_, labels)] = self._look([SHOWN])
-        figures = {"seen": round(seen, 4)} | _figures(losses, scorer)
-        shown = np.stack([self.kernel[:, :, target, source] for source, target in self.pairs])
-        return Result(self.step, figures, labels, *pack_kernels(shown))
+        figures = {"seen": round(training_loss, 4)} | _figures(losses, scorer)
+        kernels = np.stack([self.kernel[:, :, target, source] for source, target in self.pairs])
+        return Result(self.step, figures, labels, *pack_kernels(kernels))
 
     def task(self) -> Task:
         """What to measure the run against."""
-        goals = {way: goal(self.settings.model, self.settings.stride, way, len(self._unseen)) for way in UPSAMPLINGS}
-        labels = {way: found for way, (_, found) in goals.items()}
+        goals = {
+            upsampling: goal(self.settings.model, self.settings.stride, upsampling, len(self._unseen))
+            for upsampling in UPSAMPLINGS
+        }
+        labels = {upsampling: label_map for upsampling, (_, label_map) in goals.items()}
         labels["truth"] = picture(self.settings.model, SHOWN).truth
-        return Task({way: figures for way, (figures, _) in goals.items()}, labels)
+        return Task({upsampling: figures for upsampling, (figures, _) in goals.items()}, labels)
 
     def _look(self, seeds: list[int]) -> Iterator[tuple[float, Labels]]:
         """Loss and labels of pictures with the present kernel."""
@@ -275,9 +278,9 @@ def shown_pairs(model: str, stride: int, shape: bool) -> tuple[tuple[int, int], 
 
 def pack_kernels(kernels: np.ndarray, limits: tuple[float, ...] | None = None) -> tuple[np.ndarray, tuple[float, ...]]:
     """Round kernels (P, k, k) float to int8; return them with the weight that 127 stands for, one a pair."""
-    found = limits or tuple(float(limit) for limit in np.abs(kernels).max((1, 2)))
-    scale = np.maximum(np.array(found), 1e-9)[:, np.newaxis, np.newaxis]
-    return np.rint(127 * kernels / scale).astype(np.int8), tuple(float(f"{limit:.4g}") for limit in found)
+    bounds = limits or tuple(float(limit) for limit in np.abs(kernels).max((1, 2)))
+    scale = np.maximum(np.array(bounds), 1e-9)[:, np.newaxis, np.newaxis]
+    return np.rint(127 * kernels / scale).astype(np.int8), tuple(float(f"{limit:.4g}") for limit in bounds)
 
 
 def save_layer(kernel: np.ndarray) -> bytes:

@@ -58,7 +58,7 @@ class Recording:
     unseen: int
 
 
-def chosen(shape: bool) -> dict[str, tuple[str, Settings]]:
+def runs_to_record(shape: bool) -> dict[str, tuple[str, Settings]]:
     """The runs to record by name, with a title; `shape` tells whether the model has shape channels."""
     runs = {
         "zeros": ("From zeros", Settings()),
@@ -80,7 +80,7 @@ def record(file: Path = FILE, say: Callable[[str], None] = print, steps: tuple[i
         steps: After which to measure, ascending, the first 0.
     """
     runs = []
-    for name, (title, settings) in chosen(shape_channels("street") > 0).items():
+    for name, (title, settings) in runs_to_record(shape_channels("street") > 0).items():
         learner = Learner(settings, unseen=UNSEEN, seen=SEEN)
         task, results = learner.task(), []
         kernels = []
@@ -90,8 +90,8 @@ def record(file: Path = FILE, say: Callable[[str], None] = print, steps: tuple[i
             kernels.append(np.stack([learner.kernel[:, :, target, source] for source, target in learner.pairs]))
             say(f"{title}, step {step}: {results[-1].figures}; bilinear {task.goals['bilinear']}")
         runs.append(Recorded(name, title, settings, learner.pairs, task, _one_scale(results, np.stack(kernels))))
-    made = Recording(tuple(runs), datetime.date.today().isoformat(), network("street").card.sha256, UNSEEN)
-    file.write_bytes(packed(made))
+    recording = Recording(tuple(runs), datetime.date.today().isoformat(), network("street").card.sha256, UNSEEN)
+    file.write_bytes(packed(recording))
     say(f"Wrote {file}, {file.stat().st_size / 1000:.0f} kB")
 
 
@@ -111,9 +111,9 @@ def packed(recording: Recording) -> bytes:
     side by side: that takes a fifth of the bytes.
     """
     arrays: Arrays = {}
-    about: Values = {"date": recording.date, "sha256": recording.sha256, "unseen": recording.unseen, "runs": []}
+    values: Values = {"date": recording.date, "sha256": recording.sha256, "unseen": recording.unseen, "runs": []}
     for run in recording.runs:
-        about["runs"].append(
+        values["runs"].append(
             {
                 "name": run.name,
                 "title": run.title,
@@ -126,9 +126,9 @@ def packed(recording: Recording) -> bytes:
         arrays[f"{run.name}_labels"] = np.stack([one.labels for one in run.results])
         kernels = np.stack([one.kernels for one in run.results], axis=-1)  # (P, k, k, results)
         arrays[f"{run.name}_kernels"] = np.rint(kernels * (LEVELS / 127)).astype(np.int8)
-        arrays |= {f"by_{way}_{run.settings.stride}": found for way, found in run.task.labels.items()}
+        arrays |= {f"by_{upsampling}_{run.settings.stride}": labels for upsampling, labels in run.task.labels.items()}
     file = io.BytesIO()
-    messages.write(file, about, arrays)
+    messages.write(file, values, arrays)
     return lzma.compress(file.getvalue(), preset=9)
 
 
@@ -139,10 +139,10 @@ def read(file: Path = FILE) -> Recording:
         ModelError: The file is missing or broken.
     """
     try:
-        with lzma.open(file) as opened:
-            about, arrays = messages.read(opened)
-        runs = tuple(_run(run, arrays) for run in about["runs"])
-        return Recording(runs, about["date"], about["sha256"], about["unseen"])
+        with lzma.open(file) as stream:
+            values, arrays = messages.read(stream)
+        runs = tuple(_run(run, arrays) for run in values["runs"])
+        return Recording(runs, values["date"], values["sha256"], values["unseen"])
     except (OSError, lzma.LZMAError, EOFError, KeyError, ValueError, TypeError) as error:
         raise ModelError(
             f"The recorded runs in {file.name} cannot be read. Record them again: python -m fcn record-learning"
@@ -151,7 +151,7 @@ def read(file: Path = FILE) -> Recording:
 
 def _run(run: Values, arrays: Arrays) -> Recorded:
     settings = Settings(**run["settings"])
-    labels = {way: arrays[f"by_{way}_{settings.stride}"] for way in (*run["goals"], "truth")}
+    labels = {upsampling: arrays[f"by_{upsampling}_{settings.stride}"] for upsampling in (*run["goals"], "truth")}
     kernels = np.rint(np.moveaxis(arrays[f"{run['name']}_kernels"], -1, 0) * (127 / LEVELS)).astype(np.int8)
     results = tuple(
         Result(step, figures, arrays[f"{run['name']}_labels"][index], kernels[index], tuple(limits))

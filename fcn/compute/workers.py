@@ -88,10 +88,10 @@ class Workers:
             if not works:
                 job = self._join(key, make, keep, urgent)
         if works:  # it would wait for itself if all threads did so
-            made = make()
+            result = make()
             if keep:
-                self._keep(key, made)
-            return made
+                self._keep(key, result)
+            return result
         try:
             with self._aside():
                 while True:
@@ -135,24 +135,24 @@ class Workers:
 
     def _run(self, job: _Job) -> None:
         try:
-            made, failed = job.make(), None
+            result, failure = job.make(), None
             if job.keep:
-                self._keep(job.key, made)
+                self._keep(job.key, result)
         except BaseException as error:  # whoever waits gets it
-            made, failed = None, error
+            result, failure = None, error
         with self._lock:
             del self._jobs[job.key]
-        if failed is None:
-            job.future.set_result(made)
+        if failure is None:
+            job.future.set_result(result)
         else:
-            job.future.set_exception(failed)
+            job.future.set_exception(failure)
 
-    def _keep(self, key: Hashable, made: Any) -> None:
+    def _keep(self, key: Hashable, result: Any) -> None:
         with self._lock:
             if key in self._store:
                 self.stored -= self._store.pop(key).nbytes
-            self._store[key] = made
-            self.stored += made.nbytes
+            self._store[key] = result
+            self.stored += result.nbytes
             while self.stored > self.capacity:
                 _, oldest = self._store.popitem(last=False)
                 self.stored -= oldest.nbytes

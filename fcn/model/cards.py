@@ -308,9 +308,9 @@ def _fit_record(value: Any, kind: Any, place: str) -> Mapping[str, Any]:
     return {name: _fit(one, hints.get(name, Any), f"{place}.{name}") for name, one in value.items()}
 
 
-def _expect(fits: bool, value: Any, wanted: str, place: str) -> None:
+def _expect(fits: bool, value: Any, expected: str, place: str) -> None:
     if not fits:
-        raise _Unfit(place, f"is {_shorten(value)}, should be {wanted}")
+        raise _Unfit(place, f"is {_shorten(value)}, should be {expected}")
 
 
 def _shorten(value: Any) -> str:

@@ -99,10 +99,12 @@ class LiteRTEngine:
         """
         from ai_edge_litert.interpreter import Interpreter
 
-        with np.load(io.BytesIO(data), allow_pickle=False) as held:
-            self.kernels = {stride: _join_bytes(held[f"kernel_{stride}"]) for stride in STRIDES}
-            self.mix = _join_bytes(held["mix"]) if "mix" in held else None
-            self._graph = _join_bytes(held["graph"]).tobytes()  # the interpreter reads from it for as long as it lives
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            self.kernels = {stride: _join_bytes(arrays[f"kernel_{stride}"]) for stride in STRIDES}
+            self.mix = _join_bytes(arrays["mix"]) if "mix" in arrays else None
+            self._graph = _join_bytes(
+                arrays["graph"]
+            ).tobytes()  # the interpreter reads from it for as long as it lives
         self._interpreter = Interpreter(model_content=self._graph, num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -133,15 +135,15 @@ class LiteRTEngine:
         interpreter.allocate_tensors()
         interpreter.set_tensor(self._input, photo)
         interpreter.invoke()
-        found = {}
+        maps = {}
         for stride, layer in EARLY_LAYERS.items():
             side = photo.shape[1] // stride, photo.shape[2] // stride
             for detail in interpreter.get_tensor_details():
                 if f"/{layer}" in detail["name"] and len(detail["shape"]) == 4:
                     tensor = interpreter.get_tensor(detail["index"])
                     if tensor.shape[1:3] == side:
-                        found[stride] = tensor[0]
-        return found
+                        maps[stride] = tensor[0]
+        return maps
 
 
 def named(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:

@@ -81,22 +81,22 @@ def build(classes: int, shape_channels: int = SHAPE_CHANNELS, dropout: float = 0
     photo = keras.Input((None, None, 3), name="photo")
     features = backbone(photo)
 
-    seen, enlarged = features[32], []
+    top, extra = features[32], []
     if shape_channels:
         shape = keras.layers.Conv2D(shape_channels, 1, activation="relu", name="shape_32")(features[32])
         # The scores may use all that the shape channels know of classes, so that what these add in the transposed
         # convolution is only where in a cell an edge lies.
-        seen = keras.layers.Concatenate(name="features_and_shape")([features[32], shape])
-        enlarged = [shape]
+        top = keras.layers.Concatenate(name="features_and_shape")([features[32], shape])
+        extra = [shape]
 
-    scores = {32: _score(seen, classes, 32, dropout)}
+    scores = {32: _score(top, classes, 32, dropout)}
     for stride in (16, 8):
         coarser = _transposed([scores[2 * stride]], classes, 2, f"enlarge_{2 * stride}")
         finer = _score(features[stride], classes, stride, dropout)
         scores[stride] = keras.layers.Add(name=f"scores_{stride}")([coarser, finer])
 
     outputs = {f"scores_{stride}": scores[stride] for stride in STRIDES}
-    outputs["upsampled_32"] = _transposed([scores[32], *enlarged], classes, 32, "upsample_32")
+    outputs["upsampled_32"] = _transposed([scores[32], *extra], classes, 32, "upsample_32")
     outputs |= {
         f"upsampled_{stride}": _transposed([scores[stride]], classes, stride, f"upsample_{stride}")
         for stride in (16, 8)

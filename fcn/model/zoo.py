@@ -29,18 +29,18 @@ MODELS = Path(os.environ.get("FCN_MODELS") or Path(__file__).parents[2] / "asset
 
 def names(folder: Path | None = None) -> list[str]:
     """Names of the models in a folder (default: MODELS); "street", which the page opens with, comes first."""
-    found = (path.stem for path in (folder or MODELS).glob("*.json") if not path.name.endswith(PAGE))
-    return sorted(found, key=lambda name: (name != "street", name))
+    cards = (path.stem for path in (folder or MODELS).glob("*.json") if not path.name.endswith(PAGE))
+    return sorted(cards, key=lambda name: (name != "street", name))
 
 
 def installed(folder: Path | None = None) -> list[str]:
     """Names of all models of which a folder (default: MODELS) holds any file, the first of `names` first."""
-    found = {
+    models = {
         path.name.removesuffix(ending)
         for ending in (".json", ".keras", CONVERTED)
         for path in (folder or MODELS).glob(f"*{ending}")
     }
-    return sorted(found, key=lambda name: (name != "street", name))
+    return sorted(models, key=lambda name: (name != "street", name))
 
 
 def read_card(name: str, folder: Path | None = None) -> Card:
@@ -68,7 +68,7 @@ def read_card(name: str, folder: Path | None = None) -> Card:
         )
     if len(card.palette) != len(card.classes):
         raise ModelError(
-            f"The card {path.name} names {len(card.classes)} classes and {len(card.palette)} colours. Give each class one."
+            f"The card {path.name} names {len(card.classes)} classes, but {len(card.palette)} colours. Give each one."
         )
     return card
 
@@ -113,7 +113,7 @@ def load(card: Card, folder: Path | None = None) -> keras.Model:
         ModelError: The file is missing, was changed, or has another number of classes than the card.
     """
     path = (folder or MODELS) / f"{card.name}.keras"
-    _known(path, card.sha256)
+    _read_checked(path, card.sha256)
     import keras
 
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -131,18 +131,18 @@ def converted(card: Card, folder: Path | None = None) -> bytes:
     """
     if not card.converted:
         raise ModelError(f"{card.name} is not converted. Run: python -m fcn convert --model {card.name}")
-    return _known((folder or MODELS) / f"{card.name}{CONVERTED}", card.converted)
+    return _read_checked((folder or MODELS) / f"{card.name}{CONVERTED}", card.converted)
 
 
-def _known(path: Path, sha256: str) -> bytes:
+def _read_checked(path: Path, sha256: str) -> bytes:
     """Return the content of a file after checking that it is the one that a card describes."""
     if not path.is_file():
         raise ModelError(f"The model file {path.name} is missing. Restore it from the project or train it.")
     data = path.read_bytes()
-    received = hashlib.sha256(data).hexdigest()
-    if received != sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
         raise ModelError(
-            f"The model file {path.name} has the SHA-256 {received[:12]}..., but its card says {sha256[:12]}... "
+            f"The model file {path.name} has the SHA-256 {digest[:12]}..., but its card says {sha256[:12]}... "
             "One of the two was changed: restore both."
         )
     return data

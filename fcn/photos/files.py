@@ -166,39 +166,39 @@ def _lean(data: bytes) -> bytes:
 
 def _lean_png(data: bytes) -> bytes:
     """Keep the chunks that a decoder must know, transparency, animation and EXIF."""
-    kept, start, parts = [data[:8]], 8, 0
+    chunks, start, parts = [data[:8]], 8, 0
     while start + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, start)
         end = start + 12 + length  # length, kind, content, checksum
         if not kind[:1].islower() or kind in (b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"):
-            kept.append(data[start:end])
+            chunks.append(data[start:end])
         start, parts = end, parts + 1
         if parts > MAX_PARTS:
             raise ValueError("endless chunks")
-    return b"".join(kept)
+    return b"".join(chunks)
 
 
 def _lean_jpeg(data: bytes) -> bytes:
     """Keep what tells the colour space, the first EXIF, the tables and the scans, unless these are endless."""
-    kept, exifs, scans, parts, place = [data[:2]], 0, 0, 0, 2
-    while found := JPEG_MARK.search(data, place):
-        kind, start, place = found[1][0], found.start(), found.end()
+    segments, exifs, scans, parts, place = [data[:2]], 0, 0, 0, 2
+    while marker := JPEG_MARK.search(data, place):
+        kind, start, place = marker[1][0], marker.start(), marker.end()
         if kind == 0xD9:  # end of image
             break
         if kind not in (0x01, 0xD8):
             place += int.from_bytes(data[place : place + 2])
         if kind == 0xDA:
             scans += 1
-            kept.append(data[start:] if scans == 1 else b"")
+            segments.append(data[start:] if scans == 1 else b"")
         elif not scans:
             exif = kind == 0xE1 and data[start + 4 : start + 10] == b"Exif\0\0"
             exifs += exif
             if kind < 0xE0 or kind in (0xE0, 0xEE) or (exif and exifs == 1):  # below 0xE0 are tables and the frame
-                kept.append(data[start:place])
+                segments.append(data[start:place])
         parts += 1
         if scans > MAX_SCANS or parts > MAX_PARTS:
             raise ValueError("endless scans or segments")
-    return b"".join(kept)
+    return b"".join(segments)
 
 
 def _lean_tiff(data: bytes) -> bytes:
@@ -209,13 +209,15 @@ def _lean_tiff(data: bytes) -> bytes:
     (entries,) = struct.unpack_from(order + count, data, start)
     start += struct.calcsize(order + count)
     end = start + min(entries, MAX_PARTS) * size
-    kept: dict[int, bytes] = {}
+    by_tag: dict[int, bytes] = {}
     for place in range(start, end, size):
         tag, kind, values = struct.unpack_from(order + entry, data, place)
         if values <= MAX_PARTS and kind <= 16 and tag not in (330, 34665, 34853, 40965):
-            kept.setdefault(tag, data[place : place + size])
+            by_tag.setdefault(tag, data[place : place + size])
     (following,) = struct.unpack_from(order + where, data, end)
     moved = len(data) + len(data) % 2
     header = data[: 8 if big else 4] + struct.pack(order + where, moved)
-    directory = struct.pack(order + count, len(kept)) + b"".join(kept.values()) + struct.pack(order + where, following)
+    directory = (
+        struct.pack(order + count, len(by_tag)) + b"".join(by_tag.values()) + struct.pack(order + where, following)
+    )
     return header + data[len(header) :].ljust(moved - len(header), b"\0") + directory

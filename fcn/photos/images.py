@@ -187,8 +187,8 @@ def labels_to_own_size(labels: Labels, size: tuple[int, int]) -> Labels:
     """
     # centre of each new pixel, in whole numbers: Pillow's own nearest adds up rounding errors along a row
     rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(labels.shape, size, strict=True))
-    own: Labels = labels[:, columns][rows]
-    return own
+    resized: Labels = labels[:, columns][rows]
+    return resized
 
 
 def _orientation(image: Image.Image) -> object:

@@ -28,9 +28,9 @@ def rgb_pixels(image: Image.Image, factor: int) -> tuple[Pixels, list[str]]:
     pixels = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
     span, notes = _span(image), dict[str, None]()
     for top, end, band in bands(image, factor):
-        rgb, said = to_rgb(band, span)
+        rgb, sentences = to_rgb(band, span)
         pixels[top // factor : -(-end // factor)] = np.asarray(rgb.reduce(factor))
-        notes |= dict.fromkeys(said)
+        notes |= dict.fromkeys(sentences)
     return pixels, list(notes)
 
 
@@ -61,7 +61,7 @@ def _span(image: Image.Image) -> tuple[float, float]:
     """Find the darkest and brightest value of modes I and F, whose range nobody knows."""
     if image.mode not in ("I", "F"):
         return 0.0, 1.0
-    extremes = [(float(found.min()), float(found.max())) for *_, band in bands(image) for found in [_finite(band)]]
+    extremes = [(float(values.min()), float(values.max())) for *_, band in bands(image) for values in [_finite(band)]]
     return min(low for low, _ in extremes), max(high for _, high in extremes)
 
 

@@ -76,26 +76,26 @@ def write(card: Card, shape_channels: int, stride: int, upsampling: str, photo: 
         Python source. Run in the folder of the project it writes labels.png, with the labels that the page shows.
     """
     imports = "from PIL import Image, ImageOps\n"
-    opened = f'ImageOps.exif_transpose(Image.open({photo!r})).convert("RGB")'
+    open_photo = f'ImageOps.exif_transpose(Image.open({photo!r})).convert("RGB")'
     if isinstance(photo, int):
         imports = "from PIL import Image\n\nfrom fcn.scenes.scene import render_scene\n"
-        opened = f"Image.fromarray(render_scene({photo}).photo)"
+        open_photo = f"Image.fromarray(render_scene({photo}).photo)"
     classes = len(card.classes)
     head = HEAD.format(
         stride=stride,
         words=WORDS[upsampling],
         imports=imports,
         name=card.name,
-        photo=opened,
+        photo=open_photo,
         max_side=max_side,
         classes=classes,
     )
-    shaped = stride == 32 and shape_channels > 0
+    sees_shape = stride == 32 and shape_channels > 0
     enlarge = RESIZE.format(upsampling=upsampling)
     if upsampling == "transposed":
         enlarge = TRANSPOSED.format(
-            maps=SHAPE if shaped else "",
-            seen="maps" if shaped else "scores",
+            maps=SHAPE if sees_shape else "",
+            seen="maps" if sees_shape else "scores",
             classes=classes,
             size=2 * stride,
             stride=stride,

@@ -58,8 +58,8 @@ def compare(
     for measure, value in MEASURES.items():
         for rival in rivals:
             gains[rival][measure] = _gain(by_upsampling["transposed"], by_upsampling[rival], value, draws)
-        known = [rival for rival in rivals if scores[rival][measure] is not None]
-        best[measure] = gains[max(known, key=lambda name: scores[name][measure] or 0)][measure] if known else None
+        measured = [rival for rival in rivals if scores[rival][measure] is not None]
+        best[measure] = gains[max(measured, key=lambda name: scores[name][measure] or 0)][measure] if measured else None
     return {"images": images, "scores": scores, "gains": gains | {"best": best}}
 
 
@@ -78,8 +78,8 @@ def _weighted_miou(matrices: list[Matrix], weights: np.ndarray) -> float:
 
 def _weighted_boundary(scorer: Scorer, weights: np.ndarray) -> float:
     values = np.array(scorer.boundary)
-    known = ~np.isnan(values)
-    total = weights[known].sum()
+    defined = ~np.isnan(values)
+    total = weights[defined].sum()
     return float((weights * np.nan_to_num(values)).sum() / total) if total else float("nan")
 
 

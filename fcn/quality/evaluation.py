@@ -115,12 +115,15 @@ def upper_bound(masks: Iterable[Labels], classes: int) -> list[dict[str, Any]]:
     Source:
         Long, Shelhamer, Darrell: Fully convolutional networks for semantic segmentation, 2015, appendix A.
     """
-    scorers = {(factor, way): np.zeros((classes, classes), np.int64) for factor in FACTORS for way in RESIZERS}
+    scorers = {
+        (factor, resizing): np.zeros((classes, classes), np.int64) for factor in FACTORS for resizing in RESIZERS
+    }
     for truth in masks:
-        for (factor, way), matrix in scorers.items():
-            matrix += confusion_matrix(truth, RESIZERS[way](truth, factor, classes), classes)
+        for (factor, resizing), matrix in scorers.items():
+            matrix += confusion_matrix(truth, RESIZERS[resizing](truth, factor, classes), classes)
     return [
-        {"factor": factor} | {way: percent(mean_iou(scorers[factor, way])) for way in RESIZERS} for factor in FACTORS
+        {"factor": factor} | {resizing: percent(mean_iou(scorers[factor, resizing])) for resizing in RESIZERS}
+        for factor in FACTORS
     ]
 
 

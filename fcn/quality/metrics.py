@@ -243,8 +243,8 @@ class Scorer:
 
 def _mean(values: NDArray[np.float64]) -> float:
     """Mean without NaN; NaN, and no warning, for nothing."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")
 
 
 def _boundary(labels: Labels) -> Labels:
@@ -260,15 +260,15 @@ def _boundary(labels: Labels) -> Labels:
 
 def _matched(edges: Labels, others: Labels, radius: float, classes: int) -> tuple[Matrix, Matrix]:
     """Count each class's boundary pixels in `edges`: those with its like in `others` within `radius`, and all."""
-    found = np.zeros(edges.shape, bool)
+    matched = np.zeros(edges.shape, bool)
     for first in range(0, classes, 64):  # one bit a class, so that one dilation serves up to 64 of them
         count = min(64, classes - first)
         bits = np.min_scalar_type((1 << count) - 1)
         table = np.zeros(256, bits)  # label to its bit; no bit for IGNORE_LABEL and the classes of another round
         table[first : first + count] = 1 << np.arange(count, dtype=bits)
-        found |= (_dilated(table[others], radius) & table[edges]) != 0
+        matched |= (_dilated(table[others], radius) & table[edges]) != 0
     total = np.bincount(edges[edges != IGNORE_LABEL], minlength=classes)  # (C,)
-    return np.bincount(edges[found], minlength=classes), total
+    return np.bincount(edges[matched], minlength=classes), total
 
 
 def _dilated(bits: NDArray[np.unsignedinteger], radius: float) -> NDArray[np.unsignedinteger]:

@@ -66,20 +66,20 @@ def features(scores: Scores, card: zoo.Card) -> dict[str, float]:
     }
 
 
-def judge(found: Mapping[str, dict[str, float]], cards: Mapping[str, zoo.Card]) -> Verdict:
+def judge(figures: Mapping[str, dict[str, float]], cards: Mapping[str, zoo.Card]) -> Verdict:
     """Choose the model that suits a photo.
 
     Args:
-        found: What `features` gives for each model, by name.
+        figures: What `features` gives for each model, by name.
         cards: Their cards. A model that was not measured is chosen only where no other is.
     """
-    measured = [name for name in found if cards[name].validation.get("suits", {}).get("weights")]
+    measured = [name for name in figures if cards[name].validation.get("suits", {}).get("weights")]
     if not measured:
-        return Verdict(next(iter(found)), True)
+        return Verdict(next(iter(figures)), True)
     limits = {name: cards[name].validation["suits"] for name in measured}
-    order = sorted(measured, key=lambda name: -_evidence(found[name], limits[name]))
+    order = sorted(measured, key=lambda name: -_evidence(figures[name], limits[name]))
     for name in order:  # the better one may know nothing of the photo, where the other does
-        if all(found[name][figure] >= least for figure, least in limits[name]["least"].items()):
+        if all(figures[name][feature] >= least for feature, least in limits[name]["least"].items()):
             return Verdict(name, True)
     return Verdict(order[0], False)
 
@@ -101,19 +101,19 @@ def measure(photos: Mapping[str, Iterable[Pixels]], segmenters: Mapping[str, Seg
     if len(photos) != 2:
         raise ModelError(f"{len(photos)} models were given; the choice is fitted for exactly two.")
     first, second = photos
-    rows = {name: [_looks(segmenters, pixels) for pixels in jittered(photos[name])] for name in photos}
+    rows = {name: [_features_by_model(segmenters, pixels) for pixels in jittered(photos[name])] for name in photos}
     columns = [(name, feature) for name in (first, second) for feature in FEATURES]
     table = np.array([[row[name][feature] for name, feature in columns] for kind in rows.values() for row in kind])
-    wanted = np.repeat([1.0, 0.0], [len(rows[first]), len(rows[second])])
-    weights, bias = _fit(table, wanted)
+    targets = np.repeat([1.0, 0.0], [len(rows[first]), len(rows[second])])
+    weights, bias = _fit(table, targets)
     suits: dict[str, Limits] = {}
     for sign, name in ((1, first), (-1, second)):
-        own = {feature: round(sign * float(w), 4) for (model, feature), w in zip(columns, weights, strict=True)
+        coefficients = {feature: round(sign * float(w), 4) for (model, feature), w in zip(columns, weights, strict=True)
                if model == name}  # fmt: skip
         figure, rare, allowance = LIMITS[segmenters[name].card.background is not None]
-        known = [row[name][figure] for row in rows[name][::2]]  # as they are, not jittered
-        least = {figure: round(float(np.percentile(known, rare)) - allowance, 3)}
-        suits[name] = {"weights": own, "bias": round(sign * bias / 2, 4), "least": least}
+        values = [row[name][figure] for row in rows[name][::2]]  # as they are, not jittered
+        least = {figure: round(float(np.percentile(values, rare)) - allowance, 3)}
+        suits[name] = {"weights": coefficients, "bias": round(sign * bias / 2, 4), "least": least}
     return suits
 
 
@@ -123,8 +123,8 @@ def check(
     """Count how photos are judged: by the name of a kind, "photos", and in percent "chosen" by model and "unknown"."""
     cards = {name: segmenter.card for name, segmenter in segmenters.items()}
     report = {}
-    for kind, some in photos.items():
-        verdicts = [judge(_looks(segmenters, pixels), cards) for pixels in some]
+    for kind, examples in photos.items():
+        verdicts = [judge(_features_by_model(segmenters, pixels), cards) for pixels in examples]
         count = max(1, len(verdicts))
         report[kind] = {"photos": len(verdicts)} | {
             name: round(100 * sum(verdict.model == name for verdict in verdicts) / count, 1) for name in cards
@@ -156,24 +156,24 @@ def jittered(photos: Iterable[Pixels], seed: int = 1) -> Iterable[Pixels]:
         yield np.asarray(ImageEnhance.Contrast(image).enhance(rng.uniform(0.7, 1.4)))
 
 
-def _looks(segmenters: Mapping[str, Segmenter], pixels: Pixels) -> dict[str, dict[str, float]]:
+def _features_by_model(segmenters: Mapping[str, Segmenter], pixels: Pixels) -> dict[str, dict[str, float]]:
     return {name: features(segmenter.score(pixels), segmenter.card) for name, segmenter in segmenters.items()}
 
 
-def _evidence(found: Mapping[str, float], suits: Limits) -> float:
-    return float(suits["bias"] + sum(weight * found[name] for name, weight in suits["weights"].items()))
+def _evidence(figures: Mapping[str, float], suits: Limits) -> float:
+    return float(suits["bias"] + sum(weight * figures[name] for name, weight in suits["weights"].items()))
 
 
-def _fit(table: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, float]:
+def _fit(table: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, float]:
     """Logistic regression by gradient descent, both kinds counting alike: (N, F) and (N,) -> (F,) and the bias."""
     mean, spread = table.mean(0), np.maximum(table.std(0), 1e-6)
     rows = np.column_stack([(table - mean) / spread, np.ones(len(table))])
-    share = np.where(wanted == 1, wanted.mean(), 1 - wanted.mean())
+    share = np.where(targets == 1, targets.mean(), 1 - targets.mean())
     counts = 0.5 / share / len(table)
     weights = np.zeros(rows.shape[1])
     for _ in range(STEPS):
         chance = 1 / (1 + np.exp(-rows @ weights))
         decay = DECAY * np.append(weights[:-1], 0)
-        weights -= RATE * (rows.T @ (counts * (chance - wanted)) + decay)
+        weights -= RATE * (rows.T @ (counts * (chance - targets)) + decay)
     scaled = weights[:-1] / spread
     return scaled, float(weights[-1] - scaled @ mean)

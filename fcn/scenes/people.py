@@ -62,13 +62,13 @@ def paint_pedestrian(canvas: Canvas, rng: Generator, x: float, z: float) -> None
 
 def paint_bicyclist_side(canvas: Canvas, rng: Generator, x: float, z: float) -> None:
     """A bicycle that crosses the view, with its rider."""
-    way = int(rng.choice([-1, 1]))
+    direction = int(rng.choice([-1, 1]))
     frame, coat = pick(rng, BRIGHTS), pick(rng, BRIGHTS)
     skin = pick(rng, SKINS)
     canvas.round_shadow(x, z, 0.7)
 
     def placed(path: Sequence[tuple[float, float]]) -> list[Point]:
-        return [(x + way * dx, y, z) for dx, y in path]
+        return [(x + direction * dx, y, z) for dx, y in path]
 
     def limb(path: Sequence[tuple[float, float]], thickness: float, colour: Colour, lit: float = 0.6) -> None:
         canvas.limb(placed(path), thickness, colour, Street.BICYCLIST, lit)
@@ -83,7 +83,7 @@ def paint_bicyclist_side(canvas: Canvas, rng: Generator, x: float, z: float) -> 
         limb([(-0.2, 0.95), (0.2, 0.72), (pedal, 0.24)], 0.16, (46, 50, 64), shade)
     limb([(-0.2, 0.95), (0.16, 1.44)], 0.34, coat)
     limb([(0.12, 1.36), (0.24, 1.12), (0.46, 1.04)], 0.1, scaled(coat, 0.85))
-    canvas.disc((x + way * 0.27, 1.66, z), 0.12, skin, Street.BICYCLIST)
+    canvas.disc((x + direction * 0.27, 1.66, z), 0.12, skin, Street.BICYCLIST)
     helmet = ((0.1, 1.68), (0.17, 1.83), (0.33, 1.85), (0.44, 1.7))
     canvas.polygon(placed(helmet), frame, Street.BICYCLIST, 0.8)
 

@@ -51,9 +51,9 @@ def load_earlier(model: keras.Model, earlier: keras.Model) -> None:
         if not layer.weights or layer.name in lacking or layer.name.startswith("upsample_"):
             continue
         values = earlier.get_layer(layer.name).get_weights()
-        wanted = layer.weights[0].shape
-        if layer.name == "score_32" and values[0].shape[2] < wanted[2]:
-            extra = wanted[2] - values[0].shape[2]
+        expected = layer.weights[0].shape
+        if layer.name == "score_32" and values[0].shape[2] < expected[2]:
+            extra = expected[2] - values[0].shape[2]
             values[0] = np.pad(values[0], ((0, 0), (0, 0), (0, extra), (0, 0)))
         _assign(model, layer.name, values)
 

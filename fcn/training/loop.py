@@ -219,6 +219,6 @@ def validate(model: keras.Model, samples: Any, classes: int) -> dict[tuple[int, 
             else:
                 full = np.asarray(outputs[f"upsampled_{stride}"])[0]
             labels = full[: prepared.height, : prepared.width].argmax(-1).astype(np.uint8)
-            own = labels_to_own_size(labels, (truth.shape[0], truth.shape[1]))
-            totals[stride, upsampling] += confusion_matrix(truth, own, classes)
+            resized = labels_to_own_size(labels, (truth.shape[0], truth.shape[1]))
+            totals[stride, upsampling] += confusion_matrix(truth, resized, classes)
     return {variant: mean_iou(matrix) for variant, matrix in totals.items()}
