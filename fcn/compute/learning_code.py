@@ -15,7 +15,7 @@ import numpy as np
 
 from fcn.scenes.scene import render_scene
 
-# The network stays as it is: all that is used are its score maps of drawn scenes, whose true labels are known
+# The network stays as it is; only its score maps of drawn scenes are used, whose true labels are known
 model = keras.saving.load_model("assets/models/{name}.keras", compile=False)
 scenes = [render_scene(seed) for seed in range({first}, {last})]
 truth = np.stack([scene.labels for scene in scenes]).astype("int32")  # (N, height, width)

@@ -39,7 +39,7 @@ class Run:
         labels: Of the scene that is shown, by upsampling, and "truth".
         kernel: (2 stride, 2 stride, C, K) float32, after the last result.
         step: Steps made.
-        wanted: Steps that somebody wants.
+        target: The step up to which somebody wants it to go on.
         seconds: Computed so far: waiting for a processor that others use does not count.
         training: Seconds on the clock that the steps took.
         measuring: Seconds on the clock that the last result took.
@@ -56,7 +56,7 @@ class Run:
     labels: dict[str, Labels] = field(default_factory=dict)
     kernel: np.ndarray | None = None
     step: int = 0
-    wanted: int = 0
+    target: int = 0
     seconds: float = 0.0
     training: float = 0.0
     measuring: float = 0.0
@@ -77,7 +77,7 @@ class Run:
     @property
     def waiting(self) -> bool:
         """Whether it should go on, as soon as it is its turn."""
-        open_ = not self.results or (self.step < self.wanted and not self.done)
+        open_ = not self.results or (self.step < self.target and not self.done)
         return open_ and not self.trouble and any(until > time.monotonic() for until in self.watchers.values())
 
     @property
@@ -121,7 +121,7 @@ class Trainings:
                 if len(self._runs) > KEPT and not other.waiting and other is not run:
                     del self._runs[other.settings]
             run.watchers[visitor] = time.monotonic() + WATCHED
-            run.wanted = max(run.wanted, steps)
+            run.target = max(run.target, steps)
             if run.waiting and run not in self._line:
                 self._line.append(run)
             if self._line and self._thread is None:
@@ -145,7 +145,7 @@ class Trainings:
             if run := self._runs.get(settings):
                 run.watchers.pop(visitor, None)
                 if not any(until > time.monotonic() for until in run.watchers.values()):
-                    run.wanted = run.step
+                    run.target = run.step
                     if forget:
                         del self._runs[settings]
 
@@ -186,10 +186,10 @@ class Trainings:
             run.goals = values["goals"]
         run.doing = "Training"
         result = next(step for step in (*RESULTS, STEPS) if step > run.step)
-        until = min(result, run.wanted, run.step + CHUNK)
+        until = min(result, run.target, run.step + CHUNK)
         if until <= run.step:  # just now nobody wants more
             return
-        measure = until in (result, run.wanted)
+        measure = until in (result, run.target)
         values, arrays = self._ask("advance", {"run": run.name, "steps": until - run.step, "measure": measure})
         run.step = values["step"]
         run.seconds += values["seconds"]

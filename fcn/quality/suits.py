@@ -33,11 +33,11 @@ class Verdict:
 
     Attributes:
         model: Name of the model that suits best.
-        known: Whether the photo shows what the model knows at all.
+        recognised: Whether the photo shows what the model knows at all.
     """
 
     model: str
-    known: bool
+    recognised: bool
 
     @property
     def nbytes(self) -> int:
@@ -129,7 +129,7 @@ def check(
         report[kind] = {"photos": len(verdicts)} | {
             name: round(100 * sum(verdict.model == name for verdict in verdicts) / count, 1) for name in cards
         }
-        report[kind]["unknown"] = round(100 * sum(not verdict.known for verdict in verdicts) / count, 1)
+        report[kind]["unknown"] = round(100 * sum(not verdict.recognised for verdict in verdicts) / count, 1)
     return report
 
 

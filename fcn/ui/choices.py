@@ -76,7 +76,7 @@ PARAMETERS = {"target": "class"}
 
 
 def current() -> Choices:
-    """The choices of this visit, from the link if it is another than the one known."""
+    """The choices of this visit, from the link if that has changed."""
     received = st.query_params.to_dict()
     if st.session_state.get(Session.LINK) != received:
         st.session_state[Session.LINK] = received
@@ -87,22 +87,22 @@ def current() -> Choices:
 
 def choose(**changes: Any) -> None:
     """Change some of the choices, and the link with them in one step; wrong values give the default."""
-    known = {**plain(current()), **changes}
-    choices = from_values(known)
+    values = {**plain(current()), **changes}
+    choices = from_values(values)
     st.session_state[Session.CHOICES] = choices
-    kept = {name: value for name, value in st.query_params.to_dict().items() if name not in parameters()}
-    wanted = kept | to_link(choices)
-    if wanted != st.query_params.to_dict():
-        st.query_params.from_dict(wanted)
+    others = {name: value for name, value in st.query_params.to_dict().items() if name not in parameters()}
+    link = others | to_link(choices)
+    if link != st.query_params.to_dict():
+        st.query_params.from_dict(link)
     st.session_state[Session.LINK] = st.query_params.to_dict()
 
 
 def carry(chosen: Choices) -> None:
     """Let the links from another page open the first screen with these choices; that page's own parameters stay."""
-    wanted = to_link(chosen)
-    for name in parameters() & st.query_params.to_dict().keys() - wanted.keys():
+    link = to_link(chosen)
+    for name in parameters() & st.query_params.to_dict().keys() - link.keys():
         del st.query_params[name]
-    for name, value in wanted.items():
+    for name, value in link.items():
         st.query_params[name] = value
 
 
@@ -120,16 +120,16 @@ def from_link(parameters: Mapping[str, str]) -> Choices:
 
 def from_values(values: Mapping[str, Any]) -> Choices:
     """Check values by field name, as the browser or a link gives them."""
-    found = {name: READERS[name](str(value)) for name, value in values.items() if name in READERS}
-    return replace(DEFAULT, **{name: value for name, value in found.items() if value is not None})
+    readings = {name: READERS[name](str(value)) for name, value in values.items() if name in READERS}
+    return replace(DEFAULT, **{name: value for name, value in readings.items() if value is not None})
 
 
 def to_link(choices: Choices) -> dict[str, str]:
     """The parameters of a link that opens these choices."""
-    found = {name: value for name, value in plain(choices).items() if value != getattr(DEFAULT, name)}
+    changes = {name: value for name, value in plain(choices).items() if value != getattr(DEFAULT, name)}
     if choices.model:
-        found["model"] = compute.card(choices.model).title  # as the switch of the other pages writes it
-    return {PARAMETERS.get(name, name): str(int(value) if value is False else value) for name, value in found.items()}
+        changes["model"] = compute.card(choices.model).title  # as the switch of the other pages writes it
+    return {PARAMETERS.get(name, name): str(int(value) if value is False else value) for name, value in changes.items()}
 
 
 def plain(choices: Choices) -> dict[str, Any]:
@@ -148,14 +148,14 @@ def _model(text: str) -> str | None:
 
 
 def _one_of(names: Mapping[str, str]) -> Callable[[str], str | None]:
-    known = {title.lower(): name for name, title in names.items()} | {name: name for name in names}
-    return lambda text: known.get(text.lower())
+    by_title = {title.lower(): name for name, title in names.items()} | {name: name for name in names}
+    return lambda text: by_title.get(text.lower())
 
 
 def _number(allowed: Callable[[int], bool]) -> Callable[[str], int | None]:
     def read(text: str) -> int | None:
-        found = re.fullmatch(r"(?:FCN-)?(\d{1,4})s?", text)  # "FCN-8s" stands in older links
-        return int(found[1]) if found and allowed(int(found[1])) else None
+        match = re.fullmatch(r"(?:FCN-)?(\d{1,4})s?", text)  # "FCN-8s" stands in older links
+        return int(match[1]) if match and allowed(int(match[1])) else None
 
     return read
 

@@ -222,22 +222,22 @@ def decode_upload(data: bytes, name: str, sha256: str, placeholder: DeltaGenerat
     Raises:
         PhotoError: As for `Decoder.decode`.
     """
-    return compute_once(("photo", sha256), lambda: decoded(data, name), placeholder)
+    return compute_once(("photo", sha256), lambda: decode(data, name), placeholder)
 
 
-def decoded(data: bytes, name: str) -> Photo:
+def decode(data: bytes, name: str) -> Photo:
     """Decode an upload; for the shared threads."""
     return decoder().decode_light(data, name)
 
 
-def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+def upsample_with_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """What Keras gives; see `KerasProcess.transposed`."""
     key = (scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
     process = keras()
     return keras_line().get(key, lambda: process.transposed(scores, stride, kernel), _look_up)
 
 
-def training_refused() -> str | None:
+def training_obstacle() -> str | None:
     """Why nobody can train now, in a sentence; None if one can."""
     free = free_memory()
     if keras().pid is not None or free is None or free >= KERAS_MEMORY:
@@ -267,10 +267,10 @@ def compute_once(
         if placeholder is None:
             _look_up(before)
         else:
-            said = (
+            text = (
                 f"{before} {'photos' if before > 1 else 'photo'} ahead of yours" if before else "Looking at the photo"
             )
-            placeholder.caption(f":material/hourglass_top: {said}")
+            placeholder.caption(f":material/hourglass_top: {text}")
 
     return workers().get(key, make, waiting, keep)
 
@@ -281,7 +281,7 @@ def _look_up(before: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Kept(Generic[T]):
+class _Sized(Generic[T]):
     value: T
 
     @property
@@ -289,17 +289,17 @@ class _Kept(Generic[T]):
         return _size(self.value)
 
 
-def kept(make: Callable[P, T]) -> Callable[P, T]:
+def memoize(make: Callable[P, T]) -> Callable[P, T]:
     """Make a function keep its results, by its arguments; those whose names begin with "_" do not count."""
     signature = inspect.signature(make)
 
     @wraps(make)
     def get(*args: P.args, **kwargs: P.kwargs) -> T:
-        given = signature.bind(*args, **kwargs)
-        given.apply_defaults()
-        key = tuple(value for name, value in given.arguments.items() if not name.startswith("_"))
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        key = tuple(value for name, value in bound.arguments.items() if not name.startswith("_"))
         name = f"{make.__module__}.{make.__qualname__}"
-        return compute_once((name, *key), lambda: _Kept(make(*args, **kwargs))).value
+        return compute_once((name, *key), lambda: _Sized(make(*args, **kwargs))).value
 
     return get
 

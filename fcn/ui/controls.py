@@ -13,14 +13,19 @@ T = TypeVar("T")
 
 
 def choice_control(
-    label: str, options: Sequence[T], default: T, key: str, said: Callable[[T], str] = str, help: str | None = None
+    label: str,
+    options: Sequence[T],
+    default: T,
+    key: str,
+    option_title: Callable[[T], str] = str,
+    help: str | None = None,
 ) -> T:
     """Draw the choice, kept in the link under `key`; a link that empties it gives the default, one may lock it."""
     chosen = st.segmented_control(
         label,
         list(options),
         default=default,
-        format_func=said,
+        format_func=option_title,
         required=True,
         help=help,
         disabled=key in flags.current().lock,

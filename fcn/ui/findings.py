@@ -64,17 +64,17 @@ def greatest_class_gain(card: Card) -> str:
 
 def fair_comparison(card: Card) -> str:
     """Whether the trained kernel of stride 32 is worth it, and whether it is smooth; empty if not measured."""
-    said = []
+    sentences = []
     comparison = card.validation.get("compare")
     gain = comparison["gains"].get("best", {}).get("miou") if comparison else None
     if gain is not None:
         verdict = "is ahead of" if gain["low"] > 0 else "is behind" if gain["high"] < 0 else "is on a par with"
-        said.append(
+        sentences.append(
             f"At x32 the transposed convolution {verdict} the best alternative: "
             f"{gain['mean']:+.1f} points of mIoU (95 % interval {gain['low']:+.1f} to {gain['high']:+.1f})."
         )
     for row in card.validation.get("kernels", []):
         before, after = row["gain"]["miou"], row["gain_smoothed"]["miou"]
         if row["stride"] == 32 and before is not None and after is not None:
-            said.append(f"Its gain over bilinear is {before:+.1f}; with a smoothed kernel it is {after:+.1f}.")
-    return " ".join(said)
+            sentences.append(f"Its gain over bilinear is {before:+.1f}; with a smoothed kernel it is {after:+.1f}.")
+    return " ".join(sentences)

@@ -43,13 +43,13 @@ _actions: ContextVar[DeltaGenerator | None] = ContextVar("actions")
 def header(pages: Sequence[StreamlitPage]) -> None:
     """Draw the row that every page begins with; its links keep what was chosen."""
     st.html(f"<style>{STYLE}</style>")
-    kept = st.query_params.to_dict()
+    parameters = st.query_params.to_dict()
     with st.container(horizontal=True, key="header"):
         with st.container(width="content", key="brand"):
             st.markdown("**Every pixel a class**", width="content")
         with st.container(horizontal=True, key="pages"):
             for page in pages:
-                st.page_link(page, label=page.title, query_params=kept)
+                st.page_link(page, label=page.title, query_params=parameters)
         with st.container(horizontal=True, width="content", key="tools"):
             _actions.set(st.container(width="content"))
             share.button()

@@ -20,8 +20,8 @@ UPSAMPLING_TITLES = {"nearest": "Cells", "bilinear": "Bilinear", "transposed": "
 def model_switch() -> str:
     """Draw the choice of model; it is kept in the link and from page to page."""
     models = {name: compute.card(name).title for name in compute.names()}
-    shown = st.session_state.get(Session.SHOWN)
-    default = shown if shown in models else next(iter(models))
+    current = st.session_state.get(Session.SHOWN)
+    default = current if current in models else next(iter(models))
     return choice_control("Model", list(models), default, Session.MODEL, models.__getitem__)
 
 

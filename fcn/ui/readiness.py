@@ -49,13 +49,13 @@ def look(models: list[str], patience: float = PATIENCE) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"A tiny photo was not processed within {patience:g} s.")
 
-    def see() -> None:
-        photo = compute.decoded(_tiny(), "tiny.png")
+    def segment_tiny() -> None:
+        photo = compute.decode(_tiny(), "tiny.png")
         for model in models:
             network = compute.segmenter(model)
             network.upsample(network.score(photo.pixels))
 
-    compute.workers().get(("look", *models), see, waiting, keep=False, urgent=True)
+    compute.workers().get(("look", *models), segment_tiny, waiting, keep=False, urgent=True)
 
 
 def _tiny() -> bytes:

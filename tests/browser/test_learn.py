@@ -89,7 +89,7 @@ def test_the_curve_is_marked_where_it_overtakes_each(recorded: Locator) -> None:
     button(recorded, "Last result").click()
     at(recorded, run.results[-1].step)
     marks = recorded.locator('.chart[data-figure="miou"] .mark title').all_text_contents()
-    steps = [claims.passed(run, goal) for goal in ("nearest", "bilinear")]
+    steps = [claims.first_step_above(run, goal) for goal in ("nearest", "bilinear")]
     assert marks == [
         f"overtakes {name} at step {step}"
         for name, step in zip(("cells", "bilinear"), steps, strict=True)

@@ -59,7 +59,7 @@ def squares(segmenter: Segmenter, scores: Scores, stride: int) -> list[tuple[np.
     for row in range(-(-HEIGHT // why.SQUARE)):
         for column in range(-(-WIDTH // why.SQUARE)):
             content = why.square(segmenter, scores, stride, row, column, *labels)
-            shape = content["height"], content["width"], content["told"]
+            shape = content["height"], content["width"], content["listed"]
             classes, numbers = (
                 unpacked(content["classes"], "u1", *shape),
                 unpacked(content["numbers"], "<i4", *shape, 17),
@@ -140,9 +140,9 @@ def test_a_square_is_small(trained: Segmenter, scores: Scores) -> None:
     ],
 )  # fmt: skip
 def test_nothing_is_answered_that_is_not_in_the_picture(scores: Scores, asked: dict[str, Any]) -> None:
-    assert why.wanted(asked, "k", 32, scores) is None
+    assert why.requested_square(asked, "k", 32, scores) is None
 
 
 def test_a_square_of_the_picture_is_answered(scores: Scores) -> None:
-    assert why.wanted({"key": "k", "stride": 32, "row": 4, "column": 6}, "k", 32, scores) == (4, 6)
+    assert why.requested_square({"key": "k", "stride": 32, "row": 4, "column": 6}, "k", 32, scores) == (4, 6)
     assert network_input(smooth_photo(HEIGHT, WIDTH)).height == HEIGHT

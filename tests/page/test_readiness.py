@@ -67,7 +67,7 @@ def test_a_server_that_knows_of_a_broken_model_leaves_it_out(monkeypatch: pytest
 def test_results_are_kept_by_their_arguments(workers: Workers) -> None:
     calls = []
 
-    @compute.kept
+    @compute.memoize
     def twice(number: int, _more: np.ndarray) -> np.ndarray:
         calls.append(threading.current_thread().name)
         return 2 * number + _more

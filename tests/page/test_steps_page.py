@@ -153,9 +153,9 @@ def test_any_link_opens_the_page(link: dict[str, str]) -> None:
 def test_numbers_that_cannot_be_used_leave_the_start(received: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stepper.st, "session_state", {stepper.KEY: {"scores": received}})
     start = stepper.START[:2, :2]
-    assert stepper.edited("scores", start) is start
+    assert stepper.read_edits("scores", start) is start
 
 
 def test_typed_numbers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stepper.st, "session_state", {stepper.KEY: {"scores": [[1, -2], [0.5, 4]]}})
-    assert stepper.edited("scores", stepper.START[:2, :2]).tolist() == [[1, -2], [0.5, 4]]
+    assert stepper.read_edits("scores", stepper.START[:2, :2]).tolist() == [[1, -2], [0.5, 4]]

@@ -50,8 +50,8 @@ class Flags:
 
     def parameters(self) -> dict[str, str]:
         """The flags as they stand in a link."""
-        found = {"hide": ",".join(self.hide), "lock": ",".join(self.lock), "present": "1" if self.present else ""}
-        return {name: value for name, value in found.items() if value}
+        values = {"hide": ",".join(self.hide), "lock": ",".join(self.lock), "present": "1" if self.present else ""}
+        return {name: value for name, value in values.items() if value}
 
 
 def current() -> Flags:
@@ -59,8 +59,8 @@ def current() -> Flags:
     if PARAMETERS & st.query_params.keys() or Session.FLAGS not in st.session_state:
         present = st.query_params.get("present") == "1"
         st.session_state[Session.FLAGS] = Flags(_names("hide"), _names("lock"), present)
-    found: Flags = st.session_state[Session.FLAGS]
-    return found
+    flags: Flags = st.session_state[Session.FLAGS]
+    return flags
 
 
 PARAMETERS = {"hide", "lock", "present"}
@@ -68,9 +68,9 @@ PARAMETERS = {"hide", "lock", "present"}
 
 def apply() -> None:
     """Hide what the link hides; for the top of every page."""
-    found = current()
-    rules = [f".st-key-{name} {{ display: none !important; }}" for name in found.hide]
-    rules += [PRESENTER] if found.present else []
+    flags = current()
+    rules = [f".st-key-{name} {{ display: none !important; }}" for name in flags.hide]
+    rules += [PRESENTER] if flags.present else []
     if rules:
         st.html(f"<style>{' '.join(rules)}</style>")
 
@@ -85,11 +85,11 @@ def leave() -> None:
 
 
 def _leave() -> None:
-    found = current()
-    st.session_state[Session.FLAGS] = Flags(found.hide, found.lock)
+    flags = current()
+    st.session_state[Session.FLAGS] = Flags(flags.hide, flags.lock)
     st.query_params.pop("present", None)
 
 
 def _names(parameter: str) -> tuple[str, ...]:
-    wanted = st.query_params.get(parameter, "").split(",")
-    return tuple(dict.fromkeys(name for name in wanted if NAME.fullmatch(name)))
+    names = st.query_params.get(parameter, "").split(",")
+    return tuple(dict.fromkeys(name for name in names if NAME.fullmatch(name)))

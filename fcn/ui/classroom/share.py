@@ -91,15 +91,15 @@ def panel() -> None:
 
 def link(page: str, chosen: Flags) -> str:
     """The address that opens what is shown now, with these flags instead of those in force."""
-    kept = {name: value for name, value in st.query_params.items() if _known(name) and len(value) <= LONGEST}
-    if "model" in chosen.lock and (shown := st.session_state.get(Session.SHOWN)):
-        kept.setdefault("model", compute.card(shown).title)  # or each photo would choose its own
-    query = urlencode(kept | chosen.parameters(), safe=",")
+    parameters = {name: value for name, value in st.query_params.items() if _is_ours(name) and len(value) <= LONGEST}
+    if "model" in chosen.lock and (model := st.session_state.get(Session.SHOWN)):
+        parameters.setdefault("model", compute.card(model).title)  # or each photo would choose its own
+    query = urlencode(parameters | chosen.parameters(), safe=",")
     page = page if urlsplit(page).path else f"{page}/"
     return f"{page}?{query}" if query else page
 
 
-def _known(parameter: str) -> bool:
+def _is_ours(parameter: str) -> bool:
     """Whether a parameter of the link is of this app: a choice of the first screen, or a control of another page."""
     value = st.session_state.get(parameter)
     return parameter in choices.parameters() or (

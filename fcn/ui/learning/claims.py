@@ -13,11 +13,11 @@ RISEN = 1.05  # a loss that is so many times its least has risen
 def sentences(recording: Recording) -> list[str]:
     """One sentence a claim; where a run does not show the expected, it says what happened instead."""
     runs = {run.name: run for run in recording.runs}
-    found = [interpolates(runs["zeros"]), passes(runs["zeros"]), later(runs["zeros"], runs["random"])]
-    found += [improves(runs["bilinear"]), by_heart(runs["one"], runs["zeros"])]
+    claims = [interpolates(runs["zeros"]), passes(runs["zeros"]), later(runs["zeros"], runs["random"])]
+    claims += [improves(runs["bilinear"]), by_heart(runs["one"], runs["zeros"])]
     if "shape" in runs:
-        found.append(sees_shape(runs["shape"], runs["zeros"]))
-    return [*found, edges(runs["zeros"])]
+        claims.append(sees_shape(runs["shape"], runs["zeros"]))
+    return [*claims, edges(runs["zeros"])]
 
 
 def interpolates(run: Recorded) -> str:
@@ -31,21 +31,23 @@ def interpolates(run: Recorded) -> str:
 
 def passes(run: Recorded) -> str:
     """From zeros it passes cells, then bilinear."""
-    cells, last = passed(run, "nearest"), run.results[-1]
+    cells, last = first_step_above(run, "nearest"), run.results[-1]
     best = max(run.results, key=lambda one: one.figures["miou"])
     goal = run.task.goals["bilinear"]["miou"]
     first = f"It overtakes cells at step {cells}" if cells is not None else "It does not overtake cells"
-    if (step := passed(run, "bilinear")) is not None:
-        return f"**Then it overtakes bilinear.** {first} and bilinear at step {step} (best mIoU {_both(best, goal)})."
+    if (step := first_step_above(run, "bilinear")) is not None:
+        return (
+            f"**Then it overtakes bilinear.** {first} and bilinear at step {step} (best mIoU {_compare(best, goal)})."
+        )
     return (
-        f"**It has not overtaken bilinear after {last.step} steps.** {first}; its best mIoU is {_both(best, goal)}. "
+        f"**It has not overtaken bilinear after {last.step} steps.** {first}; its best mIoU is {_compare(best, goal)}. "
         "With class scores alone there is next to nothing to gain over bilinear interpolation."
     )
 
 
 def later(zeros: Recorded, random: Recorded) -> str:
     """From random numbers it takes longer."""
-    quick, slow = passed(zeros, "nearest"), passed(random, "nearest")
+    quick, slow = first_step_above(zeros, "nearest"), first_step_above(random, "nearest")
     never = zeros.results[-1].step + 1
     longer = (slow or never) > (quick or never)
     verb, why = ("take", ": the randomness must be unlearned first") if longer else ("do not take", "")
@@ -94,7 +96,7 @@ def sees_shape(run: Recorded, alone: Recorded) -> str:
 
 def edges(run: Recorded) -> str:
     """Boundary F1 overtakes bilinear earlier; ragged edges flatter it."""
-    step, last = passed(run, "bilinear", "boundary_f1"), run.results[-1].figures["boundary_f1"]
+    step, last = first_step_above(run, "bilinear", "boundary_f1"), run.results[-1].figures["boundary_f1"]
     goal = run.task.goals["bilinear"]["boundary_f1"]
     if step is None:
         return f"**Edges:** boundary F1 ends at {last:.1f}; bilinear has {goal:.1f}."
@@ -104,14 +106,14 @@ def edges(run: Recorded) -> str:
     )
 
 
-def passed(run: Recorded, goal: str, figure: str = "miou") -> int | None:
+def first_step_above(run: Recorded, goal: str, figure: str = "miou") -> int | None:
     """The first step after which a run is better than an upsampling."""
     value = run.task.goals[goal][figure]
-    found: Iterable[int] = (one.step for one in run.results if one.figures[figure] > value)
-    return next(iter(found), None)
+    steps: Iterable[int] = (one.step for one in run.results if one.figures[figure] > value)
+    return next(iter(steps), None)
 
 
-def _both(best: Result, goal: float) -> str:
+def _compare(best: Result, goal: float) -> str:
     return f"{best.figures['miou']:.1f} at step {best.step}, bilinear {goal:.1f}"
 
 

@@ -50,7 +50,7 @@ def recorded_payload(run: Recorded, card: zoo.Card) -> dict[str, Any]:
         "first": 0,
         "results": [_result(one) for one in run.results],
         **_scene(card, run.settings, run.pairs),
-        "labels": {way: pack(labels) for way, labels in run.task.labels.items()},
+        "labels": {upsampling: pack(labels) for upsampling, labels in run.task.labels.items()},
     }
 
 
@@ -76,7 +76,7 @@ def live_payload(
     if have == 0 and results:
         data |= _scene(card, run.settings, run.pairs)
     if run.goals and not goals:
-        data |= {"goals": run.goals, "labels": {way: pack(labels) for way, labels in run.labels.items()}}
+        data |= {"goals": run.goals, "labels": {upsampling: pack(labels) for upsampling, labels in run.labels.items()}}
     return data
 
 

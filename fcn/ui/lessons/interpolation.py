@@ -29,7 +29,7 @@ def over(share: Fraction, denominator: int) -> str:
     return f"{share * denominator}/{denominator}"
 
 
-def written(scores: list[int], weights: list[Fraction], denominator: int) -> str:
+def write_sum(scores: list[int], weights: list[Fraction], denominator: int) -> str:
     """A weighted sum, every number exact: "5/8 x 1 + 3/8 x 5 = 20/8 = 2.5"."""
     terms = " + ".join(f"{over(weight, denominator)} × {score}" for score, weight in zip(scores, weights, strict=True))
     total = sum((score * weight for score, weight in zip(scores, weights, strict=True)), Fraction(0))
@@ -49,7 +49,7 @@ def two_weights() -> None:
         )
         pixel = st.slider("Pixel", 1, 2 * STRIDE, 4, key="steps_pixel", bind="query-params")
         weights = list(shares(pixel))
-        st.markdown(f"Pixel {pixel}: {written(list(ROW), weights, 2 * STRIDE)}")
+        st.markdown(f"Pixel {pixel}: {write_sum(list(ROW), weights, 2 * STRIDE)}")
     values = [
         float(sum(score * share for score, share in zip(ROW, shares(at), strict=True)))
         for at in range(1, 2 * STRIDE + 1)
@@ -101,7 +101,7 @@ def four_weights() -> None:
         st.markdown(
             f"Across: {over(left, side)} and {over(right, side)}. Down: {over(upper, side)} and {over(lower, side)}. "
             f"So row {row}, column {column}:\n\n"
-            f"{written([score for line in SQUARE for score in line], weights, side * side)}"
+            f"{write_sum([score for line in SQUARE for score in line], weights, side * side)}"
         )
     values = np.array([[_blend(shares(y), shares(x)) for x in range(1, side + 1)] for y in range(1, side + 1)])
     map_ = figures.heat_map(values, colours=figures.PALE, limits=(0, 6), unit="score")  # type: ignore[arg-type]
@@ -120,8 +120,8 @@ def four_weights() -> None:
     )
     figures.square(figure, 330)
     with picture:
-        said = "; ".join(" ".join(f"{value:.2f}" for value in line) for line in values)
-        figures.draw(figure, "steps_four", f"Scores of {side} x {side} pixels between four cells, by rows: {said}")
+        rows = "; ".join(" ".join(f"{value:.2f}" for value in line) for line in values)
+        figures.draw(figure, "steps_four", f"Scores of {side} x {side} pixels between four cells, by rows: {rows}")
 
 
 def _blend(down: tuple[Fraction, Fraction], across: tuple[Fraction, Fraction]) -> float:

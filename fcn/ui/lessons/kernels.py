@@ -35,10 +35,8 @@ def overlap() -> None:
     with left:
         map_ = figures.heat_map(counts, numbers=True, limits=(0, max(4, int(counts.max()))), unit="stamps")
         figure = figures.square(go.Figure(map_), 460)
-        said = (
-            f"Stamps on each of {len(counts)} x {len(counts)} pixels, kernel {size}, stride {stride}: {low} to {high}"
-        )
-        figures.draw(figure, "steps_overlap_map", said)
+        alt = f"Stamps on each of {len(counts)} x {len(counts)} pixels, kernel {size}, stride {stride}: {low} to {high}"
+        figures.draw(figure, "steps_overlap_map", alt)
     with right:
         st.markdown(_verdict(size, stride, low, high))
         figures.draw(_unevenness(size, stride), "steps_overlap_table", "Highest minus lowest count, by size and stride")
@@ -120,7 +118,7 @@ def start() -> None:
     )
 
 
-@compute.kept
+@compute.memoize
 def start_difference(stride: int, classes: int = 11) -> tuple[np.ndarray, np.ndarray, int]:
     """Enlarge random scores both ways: one class (H, W), the largest difference over classes, labels that differ."""
     scores = np.random.default_rng(0).normal(size=(4, 6, classes)).astype(np.float32)

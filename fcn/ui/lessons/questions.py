@@ -177,9 +177,9 @@ def corners(photo: Subject) -> None:
         height=230, margin={"l": 0, "r": 0, "t": 10, "b": 0}, legend={"orientation": "h", "y": 1.2}, dragmode=False,
         xaxis={"title": "Pixel", "dtick": 1, "fixedrange": True}, yaxis={"title": "Value", "fixedrange": True},
     )  # fmt: skip
-    said = {name: " ".join(f"{value:.2f}" for value in values) for name, values in by_upsampling.items()}
+    texts = {name: " ".join(f"{value:.2f}" for value in values) for name, values in by_upsampling.items()}
     with picture:
-        figures.draw(figure, "steps_corners", "; ".join(f"{name}: {values}" for name, values in said.items()))
+        figures.draw(figure, "steps_corners", "; ".join(f"{name}: {values}" for name, values in texts.items()))
         st.dataframe({"Pixel": pixels, **{name: values.round(2) for name, values in by_upsampling.items()}}, height=150)
 
 
@@ -228,7 +228,7 @@ def _highlighted(pixels: Pixels, mask: np.ndarray) -> Pixels:
     return np.where(mask[:, :, np.newaxis], bright, dim)
 
 
-@compute.kept
+@compute.memoize
 def moved_share(model: str, stride: int) -> float:
     """Length of the change of a kernel by training, as a share of its length at the start."""
     after = score_kernel(model, stride)
@@ -236,7 +236,7 @@ def moved_share(model: str, stride: int) -> float:
     return float(np.linalg.norm(after - before) / np.linalg.norm(before))
 
 
-@compute.kept
+@compute.memoize
 def class_weights(model: str) -> tuple[np.ndarray, np.ndarray]:
     """Sum of absolute weights from class (column) to class (row), at the start and trained, stride 32."""
     after = score_kernel(model, STRIDES[0])

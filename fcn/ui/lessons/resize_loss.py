@@ -71,24 +71,24 @@ def why_not_bilinear(photo: Subject) -> None:
             "Shrink and enlarge by", FACTORS, STRIDES[0], format_func=lambda factor: f"x {factor}", key="steps_factor",
             bind="query-params", width=360,
         )  # fmt: skip
-        way = choice_control("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)
-    model, classes, own = photo.card.name, photo.card.classes, networks_labels(photo)
+        resizing = choice_control("Label map", tuple(RESIZERS)[::-1], "bilinear", "steps_way", str.capitalize)
+    model, classes, prediction = photo.card.name, photo.card.classes, predict(photo)
     height, width = photo.labels.shape
     cells = f"{-(-width // factor)} x {-(-height // factor)} cells"
-    back = returned(model, photo.sha256, photo.is_truth, factor, way, photo.labels)
+    restored = shrink_and_enlarge(model, photo.sha256, photo.is_truth, factor, resizing, photo.labels)
     pictures = (
         (
             f"Photo from {cells}",
-            render.jpeg(blurred(photo.pixels, factor)),
+            render.jpeg(blur(photo.pixels, factor)),
             f"The photo, shrunk by {factor} and enlarged",
         ),
         (
             "Ground truth" if photo.is_truth else "Label map",
             map_png(photo.card, photo.labels),
-            _said(photo.card, photo.labels),
+            _describe(photo.card, photo.labels),
         ),
-        (f"Label map from {cells}", map_png(photo.card, back), _said(photo.card, back)),
-        (f"The network, FCN-{STRIDES[0]}s", map_png(photo.card, own), _said(photo.card, own)),
+        (f"Label map from {cells}", map_png(photo.card, restored), _describe(photo.card, restored)),
+        (f"The network, FCN-{STRIDES[0]}s", map_png(photo.card, prediction), _describe(photo.card, prediction)),
     )
     for column, (title, picture, alt) in zip(st.columns(4), pictures, strict=True):
         with column:
@@ -100,12 +100,12 @@ def why_not_bilinear(photo: Subject) -> None:
             _curves(photo, factor), "steps_curves", "mIoU of the label map after shrinking and enlarging, by factor"
         )
     with right:
-        matrix = confusion_matrix(photo.labels, back, len(classes))
+        matrix = confusion_matrix(photo.labels, restored, len(classes))
         score = 100 * mean_iou(matrix)
         with st.container(horizontal=True, gap="large"):
-            st.metric(f"mIoU of the label map after x {factor}, {way}", f"{score:.1f} %", width="content")
+            st.metric(f"mIoU of the label map after x {factor}, {resizing}", f"{score:.1f} %", width="content")
             if photo.is_truth:
-                st.metric(f"mIoU of the network, FCN-{STRIDES[0]}s", f"{own_score(photo):.1f} %", width="content")
+                st.metric(f"mIoU of the network, FCN-{STRIDES[0]}s", f"{network_score(photo):.1f} %", width="content")
         iou = {name: value for name, value in zip(classes, class_iou(matrix), strict=True) if not np.isnan(value)}
         worst = sorted(iou, key=lambda name: iou[name])[:3]
         st.markdown(
@@ -114,15 +114,15 @@ def why_not_bilinear(photo: Subject) -> None:
             + ". What is lost has to come from finer cells, so FCN-16s and FCN-8s add score maps from earlier layers."
         )
         if photo.is_truth:
-            st.markdown(compared(score, own_score(photo), factor))
+            st.markdown(compare(score, network_score(photo), factor))
 
 
-def compared(shrunk: float, own: float, factor: int) -> str:
+def compare(shrunk: float, predicted: float, factor: int) -> str:
     """Say which is better, the shrunken ground truth or the network, and why; both mIoU in percent."""
     first = (
-        f"**The network beats the shrunken ground truth: {own:.1f} against {shrunk:.1f}.**"
-        if own > shrunk
-        else f"Here the ground truth shrunk by {factor} is ahead of the network: {shrunk:.1f} against {own:.1f}."
+        f"**The network beats the shrunken ground truth: {predicted:.1f} against {shrunk:.1f}.**"
+        if predicted > shrunk
+        else f"Here the ground truth shrunk by {factor} is ahead of the network: {shrunk:.1f} against {predicted:.1f}."
     )
     return (
         f"{first} A cell of a shrunken label map knows only how much of each class it holds. A cell of the network has "
@@ -130,17 +130,17 @@ def compared(shrunk: float, own: float, factor: int) -> str:
     )
 
 
-def networks_labels(photo: Subject) -> Labels:
+def predict(photo: Subject) -> Labels:
     """The labels of FCN-32s with the trained upsampling: (h, w) uint8."""
     return compute.segmentation(photo.card.name, photo.sha256, LONGEST, STRIDES[0], "transposed", photo.scores).labels
 
 
-def own_score(photo: Subject) -> float:
+def network_score(photo: Subject) -> float:
     """MIoU of the network's labels, percent."""
-    return 100 * mean_iou(confusion_matrix(photo.labels, networks_labels(photo), len(photo.card.classes)))
+    return 100 * mean_iou(confusion_matrix(photo.labels, predict(photo), len(photo.card.classes)))
 
 
-def blurred(pixels: Pixels, factor: int) -> Pixels:
+def blur(pixels: Pixels, factor: int) -> Pixels:
     """Shrink a photo by a factor and enlarge it, both bilinearly: (h, w, 3) uint8 -> (h, w, 3) uint8."""
     height, width = pixels.shape[:2]
     small = max(1, -(-width // factor)), max(1, -(-height // factor))
@@ -148,8 +148,8 @@ def blurred(pixels: Pixels, factor: int) -> Pixels:
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
-@compute.kept
-def returned(model: str, photo: str, is_truth: bool, factor: int, way: str, _labels: Labels) -> Labels:
+@compute.memoize
+def shrink_and_enlarge(model: str, photo: str, is_truth: bool, factor: int, resizing: str, _labels: Labels) -> Labels:
     """A label map shrunk and enlarged.
 
     Args:
@@ -157,13 +157,13 @@ def returned(model: str, photo: str, is_truth: bool, factor: int, way: str, _lab
         photo: SHA-256 of the photo.
         is_truth: Whether the labels are ground truth; with the first two, the key.
         factor: How much smaller.
-        way: "nearest" or "bilinear".
+        resizing: "nearest" or "bilinear".
         _labels: (h, w) uint8.
 
     Returns:
         (h, w) uint8 class indices.
     """
-    return RESIZERS[way](_labels, factor, len(compute.card(model).classes))
+    return RESIZERS[resizing](_labels, factor, len(compute.card(model).classes))
 
 
 def map_png(card: zoo.Card, labels: Labels) -> bytes:
@@ -172,22 +172,23 @@ def map_png(card: zoo.Card, labels: Labels) -> bytes:
     return render.labels_png(labels, palette)
 
 
-def _said(card: zoo.Card, labels: Labels) -> str:
+def _describe(card: zoo.Card, labels: Labels) -> str:
     return "Label map: " + parts.format_shares(card, labels[labels != IGNORE_LABEL])
 
 
 def _curves(photo: Subject, factor: int) -> go.Figure:
     """MIoU by factor for both ways, the current factor marked."""
     figure = go.Figure()
-    for way, colour, symbol in (("bilinear", "#0072b2", "circle"), ("nearest", "#d55e00", "square")):
+    for resizing, colour, symbol in (("bilinear", "#0072b2", "circle"), ("nearest", "#d55e00", "square")):
         scores = [
-            100 * mean_iou(confusion_matrix(photo.labels, back, len(photo.card.classes)))
-            for back in (
-                returned(photo.card.name, photo.sha256, photo.is_truth, factor, way, photo.labels) for factor in FACTORS
+            100 * mean_iou(confusion_matrix(photo.labels, restored, len(photo.card.classes)))
+            for restored in (
+                shrink_and_enlarge(photo.card.name, photo.sha256, photo.is_truth, factor, resizing, photo.labels)
+                for factor in FACTORS
             )
         ]
         figure.add_scatter(
-            x=FACTORS, y=scores, name=way.capitalize(), mode="lines+markers", line={"color": colour, "width": 3},
+            x=FACTORS, y=scores, name=resizing.capitalize(), mode="lines+markers", line={"color": colour, "width": 3},
             marker={"symbol": symbol, "size": 9}, hovertemplate="x %{x}: %{y:.1f} %",
         )  # fmt: skip
     figure.add_vline(x=factor, line={"dash": "dot", "width": 2, "color": "#888888"})

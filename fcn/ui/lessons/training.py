@@ -34,7 +34,7 @@ def trained(photo: Subject) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         stride = choice_control("Kernel", STRIDES, STRIDES[0], "steps_trained_stride", lambda stride: f"x {stride}")
-        pairs = ordered(card.name, stride)
+        pairs = rank_pairs(card.name, stride)
         pair = st.selectbox(
             "From the score of one class to the score of another",
             list(pairs),
@@ -56,8 +56,8 @@ def title(card: zoo.Card, pair: Pair) -> str:
     return f"{source} to itself" if source == target else f"{source} → {target}"
 
 
-@compute.kept
-def ordered(model: str, stride: int) -> dict[Pair, float]:
+@compute.memoize
+def rank_pairs(model: str, stride: int) -> dict[Pair, float]:
     """Change of each pair as a share of the tent's length: classes onto themselves first, then most changed first."""
     classes = len(compute.card(model).classes)
     tent = bilinear_kernel(stride, classes)
@@ -94,7 +94,7 @@ def in_words(card: zoo.Card, pair: Pair, before: np.ndarray, after: np.ndarray, 
         after - before,
         stride * stride,
     )  # the weights that meet in a pixel: their sum over the stride squared
-    total, was = float(after.sum()) / area, float(before.sum()) / area
+    total, total_before = float(after.sum()) / area, float(before.sum()) / area
     row, column = np.unravel_index(np.abs(change).argmax(), change.shape)
     down, right = row - stride + 0.5, column - stride + 0.5
     place = (
@@ -102,11 +102,11 @@ def in_words(card: zoo.Card, pair: Pair, before: np.ndarray, after: np.ndarray, 
         f"{abs(right):.0f} to the {'right' if right > 0 else 'left'}"
     )
     if source == target:
-        kept = "more" if total > was else "less" if total < was else "as much"
+        comparison = "more" if total > total_before else "less" if total < total_before else "as much"
         first = (
             f"The four cells around a pixel pass on {total:.2f} times the score of **{source}** on average, "
-            f"{kept} than the {was:.2f} of plain interpolation."
-            if kept != "as much"
+            f"{comparison} than the {total_before:.2f} of plain interpolation."
+            if comparison != "as much"
             else f"The four cells around a pixel pass on the score of **{source}** as before."
         )
     else:
@@ -121,10 +121,12 @@ def in_words(card: zoo.Card, pair: Pair, before: np.ndarray, after: np.ndarray, 
 def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
     """Labels by the kernel of the start and by the trained one, and where they differ."""
     model, key = photo.card.name, (photo.sha256, LONGEST, stride)
-    before = compute.compute_once(("labels by the start", model, *key), lambda: Shared(start_labels(photo, stride)))
+    before = compute.compute_once(
+        ("labels by the start", model, *key), lambda: SizedLabels(start_labels(photo, stride))
+    )
     after = compute.segmentation(model, photo.sha256, LONGEST, stride, "transposed", photo.scores).labels
     alone = compute.compute_once(
-        ("labels by a pair", model, *key, pair), lambda: Shared(start_labels(photo, stride, pair))
+        ("labels by a pair", model, *key, pair), lambda: SizedLabels(start_labels(photo, stride, pair))
     )
     changed = before.labels != after
     st.markdown("**What the kernel does to this photo**")
@@ -152,7 +154,7 @@ def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
     )
 
 
-class Shared:
+class SizedLabels:
     """Labels that say their size, as the store wants it."""
 
     def __init__(self, labels: Labels):
@@ -172,8 +174,8 @@ def start_labels(photo: Subject, stride: int, pair: Pair | None = None) -> Label
 
 def truth_in_words(photo: Subject, before: Labels, after: Labels) -> str:
     """How many of the changed pixels became correct, where that is known."""
-    known = (before != after) & (photo.labels < len(photo.card.classes))
-    better, worse = (int((known & (labels == photo.labels)).sum()) for labels in (after, before))
+    compared = (before != after) & (photo.labels < len(photo.card.classes))
+    better, worse = (int((compared & (labels == photo.labels)).sum()) for labels in (after, before))
     return f" Of these, {better:,} became correct and {worse:,} became wrong."
 
 

@@ -39,12 +39,12 @@ def show() -> None:
 
 def recorded(card: zoo.Card) -> None:
     """The recorded runs, and what they show."""
-    made = read_recording()
-    runs = {run.name: run for run in made.runs}
+    record = read_recording()
+    runs = {run.name: run for run in record.runs}
     name = choice_control("Recorded run", list(runs), next(iter(runs)), "learn_run", lambda name: runs[name].title)
     learning.show("learn_recorded", learning.recorded_payload(runs[name], card))
-    st.caption(about(runs[name], made, card))
-    st.markdown("\n".join(f"- {sentence}" for sentence in claims.sentences(made)))
+    st.caption(about(runs[name], record, card))
+    st.markdown("\n".join(f"- {sentence}" for sentence in claims.sentences(record)))
 
 
 @st.cache_resource(show_spinner=False)
@@ -53,12 +53,12 @@ def read_recording() -> Recording:
     return recording.read()
 
 
-def about(run: Recorded, made: Recording, card: zoo.Card) -> str:
+def about(run: Recorded, record: Recording, card: zoo.Card) -> str:
     """Settings and date of a recorded run."""
-    other = "" if made.sha256 == card.sha256 else " It was recorded with an earlier version of the network."
+    other = "" if record.sha256 == card.sha256 else " It was recorded with an earlier version of the network."
     return (
-        f"Recorded on {made.date}: {in_words(run.settings)}. Adam, with a rate that falls to zero along a cosine; "
-        f"4 pictures per step, loss on every pixel; measured on {made.unseen} unseen synthetic scenes. The street "
+        f"Recorded on {record.date}: {in_words(run.settings)}. Adam, with a rate that falls to zero along a cosine; "
+        f"4 pictures per step, loss on every pixel; measured on {record.unseen} unseen synthetic scenes. The street "
         f"shown was not used for training either.{other}"
     )
 
@@ -77,12 +77,12 @@ def train(card: zoo.Card) -> None:
     st.markdown(
         "Now Keras trains on this server: `keras.layers.Conv2DTranspose` and nothing else. One training runs at a "
         f"time, up to {STEPS} steps or {MOST:.0f} seconds of computing; visitors with the same settings share a run. "
-        "The pictures are drawn streets: there are as many as it takes, with the true class of every pixel. Of people "
-        "and animals there are too few photos with true classes that may be passed on."
+        "The pictures are drawn streets: any number of them can be made, with the true class of every pixel. There are "
+        "too few labelled photos of people and animals that may be shared."
     )
     settings = choose(card)
     name = "{start} {rate:g} {pictures} {shape} {stride} {draw}".format(**vars(settings))
-    if reason := compute.training_refused():
+    if reason := compute.training_obstacle():
         st.info(f"{reason} Watch the recorded runs above instead.", icon=":material/memory:")
         return
     run, have, goals = act(settings, name)
@@ -125,32 +125,35 @@ def choose(card: zoo.Card) -> Settings:
 def act(settings: Settings, name: str) -> tuple[Run | None, int, bool]:
     """Do what the part asks for; return the run, how many of its results the part has, and whether it has its goals."""
     trainings, visitor = compute.trainings(), visitor_name()
-    asked = question()
-    if asked is None or asked["settings"] != name:
+    request = question()
+    if request is None or request["settings"] != name:
         return trainings.look(settings), 0, False
-    fresh = asked["number"] != st.session_state.get("learn_asked")
-    st.session_state.learn_asked = asked["number"]
+    fresh = request["number"] != st.session_state.get("learn_asked")
+    st.session_state.learn_asked = request["number"]
     run = trainings.look(settings)
-    if fresh and asked["act"] == "train":
-        run = trainings.want(visitor, settings, asked["until"], press=asked.get("press") is True)
-    elif fresh and asked["act"] in ("hold", "stop"):
-        trainings.hold(visitor, settings, forget=asked["act"] == "stop")
-        run = trainings.look(settings) if asked["act"] == "hold" else None
-    elif asked["act"] == "stop":
+    if fresh and request["act"] == "train":
+        run = trainings.want(visitor, settings, request["until"], press=request.get("press") is True)
+    elif fresh and request["act"] in ("hold", "stop"):
+        trainings.hold(visitor, settings, forget=request["act"] == "stop")
+        run = trainings.look(settings) if request["act"] == "hold" else None
+    elif request["act"] == "stop":
         run = None
-    if run is None or asked["run"] != run.name:
+    if run is None or request["run"] != run.name:
         return run, 0, False
-    return run, asked["have"], asked["goals"]
+    return run, request["have"], request["goals"]
 
 
 def question() -> dict[str, Any] | None:
     """What the part asks for, if it is such a question; a browser may send anything."""
-    asked = (st.session_state.get(KEY) or {}).get("ask")
+    request = (st.session_state.get(KEY) or {}).get("ask")
     kinds = {"number": int, "act": str, "settings": str, "run": str, "have": int, "goals": bool}
-    if not isinstance(asked, dict) or not all(isinstance(asked.get(key), kind) for key, kind in kinds.items()):
+    if not isinstance(request, dict) or not all(isinstance(request.get(key), kind) for key, kind in kinds.items()):
         return None
-    until = asked.get("until")
-    return asked | {"until": min(STEPS, max(1, until)) if isinstance(until, int) else 1, "have": max(0, asked["have"])}
+    until = request.get("until")
+    return request | {
+        "until": min(STEPS, max(1, until)) if isinstance(until, int) else 1,
+        "have": max(0, request["have"]),
+    }
 
 
 def visitor_name() -> str:

@@ -44,8 +44,8 @@ def show() -> None:
     beside(card, companion)
     failures(card, companion)
     training(card)
-    kept = choices.current()
-    keras_code.show(model, source.current(model), kept.stride, kept.upsampling)
+    settings = choices.current()
+    keras_code.show(model, source.current(model), settings.stride, settings.upsampling)
 
 
 def verdict(card: zoo.Card) -> str:
@@ -88,25 +88,27 @@ def scoreboard(card: zoo.Card) -> None:
 def cost(card: zoo.Card) -> None:
     """Parameters, and milliseconds measured on this machine."""
     st.markdown("**What it costs**")
-    size, network, ways = measured_milliseconds(card.name)
+    size, network, upsamplings = measure_milliseconds(card.name)
     st.metric("Parameters", f"{card.parameters / 1e6:.1f} million")
     st.metric(f"Network on this machine, {size}", f"{network:.0f} ms")
-    parts_said = ", ".join(f"{parts.UPSAMPLING_TITLES[way].lower()} {value:.0f} ms" for way, value in ways.items())
-    st.caption(f"Upsampling x32: {parts_said}. Median of five runs.")
+    times = ", ".join(
+        f"{parts.UPSAMPLING_TITLES[upsampling].lower()} {value:.0f} ms" for upsampling, value in upsamplings.items()
+    )
+    st.caption(f"Upsampling x32: {times}. Median of five runs.")
 
 
-@compute.kept
-def measured_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
+@compute.memoize
+def measure_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
     """Size of the first sample at work, and median time of the network and of each upsampling at stride 32 on it."""
     segmenter = compute.segmenter(model)
     photo, _ = next(iter(samples(model).values())).read()
     scores = segmenter.score(photo.pixels)
     network = statistics.median(segmenter.score(photo.pixels).milliseconds for _ in range(5))
-    ways = {
-        way: statistics.median(segmenter.upsample(scores, 32, way).milliseconds for _ in range(5))
-        for way in parts.UPSAMPLING_TITLES
+    upsamplings = {
+        upsampling: statistics.median(segmenter.upsample(scores, 32, upsampling).milliseconds for _ in range(5))
+        for upsampling in parts.UPSAMPLING_TITLES
     }
-    return f"{scores.width} x {scores.height}", network, ways
+    return f"{scores.width} x {scores.height}", network, upsamplings
 
 
 def class_bars(card: zoo.Card) -> None:
@@ -116,12 +118,12 @@ def class_bars(card: zoo.Card) -> None:
         return
     gain = findings.greatest_class_gain(card)
     st.markdown(f"**Class by class{f': {gain}' if gain else ''}**")
-    figure, said = go.Figure(), []
+    figure, descriptions = go.Figure(), []
     shades = dict(zip(STRIDES, ("#9ecae1", "#4292c6", "#084594"), strict=True))
     for stride, row in measured.items():
         iou = row["iou"]
-        known = ", ".join(f"{name} {value:.0f}" for name, value in iou.items() if value is not None)
-        said.append(f"FCN-{stride}s {known}")
+        scores = ", ".join(f"{name} {value:.0f}" for name, value in iou.items() if value is not None)
+        descriptions.append(f"FCN-{stride}s {scores}")
         figure.add_bar(x=list(iou), y=list(iou.values()), name=f"FCN-{stride}s", marker_color=shades[stride])
     figure.update_layout(
         height=320,
@@ -131,7 +133,7 @@ def class_bars(card: zoo.Card) -> None:
         barmode="group",
         dragmode=False,  # so that a finger can scroll
     )
-    figures.draw(figure, "quality_classes", "IoU of each class, a bar for each network: " + "; ".join(said))
+    figures.draw(figure, "quality_classes", "IoU of each class, a bar for each network: " + "; ".join(descriptions))
 
 
 def upper_bound(card: zoo.Card) -> None:
@@ -143,22 +145,23 @@ def upper_bound(card: zoo.Card) -> None:
     figure = go.Figure()
     factors = [row["factor"] for row in rows]
     curves = {"bilinear": [row["bilinear"] for row in rows], "nearest": [row["nearest"] for row in rows]}
-    for way, colour in (("bilinear", "#0072b2"), ("nearest", "#56b4e9")):
+    for upsampling, colour in (("bilinear", "#0072b2"), ("nearest", "#56b4e9")):
         figure.add_scatter(
-            x=factors, y=curves[way], name=f"Ground truth, {way}", mode="lines+markers",
-            line={"color": colour, "width": 3}, marker={"symbol": "circle" if way == "bilinear" else "square"},
+            x=factors, y=curves[upsampling], name=f"Ground truth, {upsampling}", mode="lines+markers",
+            line={"color": colour, "width": 3}, marker={"symbol": "circle" if upsampling == "bilinear" else "square"},
         )  # fmt: skip
     figure.add_scatter(
         x=list(PAPER_MIOU), y=list(PAPER_MIOU.values()), name="FCN paper (VOC)", mode="lines+markers",
         line={"color": "#999999", "dash": "dot"}, marker={"symbol": "x"},
     )  # fmt: skip
-    ways = (("bilinear", "#e69f00", "circle-open", 20), ("transposed", "#d55e00", "diamond", 10))  # both are seen
-    for way, colour, symbol, size in ways:
-        points = {stride: row["miou"] for stride in STRIDES if (row := card.find_scores(stride, way))}
+    markers = (("bilinear", "#e69f00", "circle-open", 20), ("transposed", "#d55e00", "diamond", 10))  # both are seen
+    for upsampling, colour, symbol, size in markers:
+        points = {stride: row["miou"] for stride in STRIDES if (row := card.find_scores(stride, upsampling))}
         figure.add_scatter(
             x=list(points), y=list(points.values()),
-            name=f"This model, {ROW_TITLES[way].lower()}", mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": size, "line_width": 3 if way == "bilinear" else 0},
+            name=f"This model, {ROW_TITLES[upsampling].lower()}", mode="markers",
+            marker={"color": colour, "symbol": symbol, "size": size,
+                    "line_width": 3 if upsampling == "bilinear" else 0},
         )  # fmt: skip
     ticks = [2, 4, 8, 16, 32, 64, 128]
     figure.update_layout(
@@ -170,7 +173,9 @@ def upper_bound(card: zoo.Card) -> None:
         dragmode=False,
     )
     last = rows[-1]
-    keeps = [f"{last[way]:.0f} {way}" for way in ("bilinear", "nearest") if last[way] is not None]
+    keeps = [
+        f"{last[upsampling]:.0f} {upsampling}" for upsampling in ("bilinear", "nearest") if last[upsampling] is not None
+    ]
     summary = f"At x{last['factor']} the ground truth keeps an mIoU of {', '.join(keeps)}"
     figures.draw(figure, "quality_bound", f"mIoU by factor. {summary}")
     st.caption(
@@ -205,11 +210,11 @@ def beside(card: zoo.Card, companion: Companion) -> None:
 def failures(card: zoo.Card, companion: Companion) -> None:
     """Where it fails, on free samples, and what the data never showed."""
     gallery = samples(card.name)
-    told = [entry for entry in companion.failures if entry["sample"] in gallery]
-    if not told and not companion.not_in_the_data:
+    entries = [entry for entry in companion.failures if entry["sample"] in gallery]
+    if not entries and not companion.not_in_the_data:
         return
     st.markdown("**Where it fails**")
-    for column, entry in zip(st.columns(max(1, len(told))), told, strict=False):
+    for column, entry in zip(st.columns(max(1, len(entries))), entries, strict=False):
         photo = SelectedPhoto.of_sample(gallery[entry["sample"]])
         scores = compute.scores(card.name, photo.sha256, WORKING_SIDE, photo.read)
         labels = compute.segmentation(card.name, photo.sha256, WORKING_SIDE, 32, "transposed", scores).labels

@@ -23,5 +23,5 @@ def show() -> None:
     photo = resize_loss.subject(model, chosen)
     training.trained(photo)
     questions.answers(photo)
-    kept = choices.current()
-    keras_code.show(model, chosen, kept.stride, kept.upsampling)
+    settings = choices.current()
+    keras_code.show(model, chosen, settings.stride, settings.upsampling)

@@ -39,8 +39,8 @@ def choose_photo(model: str) -> SelectedPhoto:
     shown = "" if now.data is not None else now.name
     titles.setdefault(shown, now.name)  # of another model, where this one has no samples
     names = list(titles)
-    wanted = st.selectbox("Photo", names, names.index(shown), titles.__getitem__, width=260)
-    if wanted == shown:
+    selected = st.selectbox("Photo", names, names.index(shown), titles.__getitem__, width=260)
+    if selected == shown:
         return now
-    choices.choose_photo(wanted)
+    choices.choose_photo(selected)
     return source.current(model)

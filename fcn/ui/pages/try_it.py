@@ -48,11 +48,11 @@ def show() -> None:
     placeholder = st.empty()
     photo = source.current(None, placeholder)
     chosen = choices.current()
-    model, verdict = suited(chosen, photo, placeholder)
+    model, verdict = choose_model(chosen, photo, placeholder)
     st.session_state[Session.SHOWN] = model  # the other pages begin with it
     st.session_state.pop(Session.MODEL, None)
     card = compute.card(model)
-    if sentence := source.refused():
+    if sentence := source.refusal():
         parts.show_error(f"{sentence} The previous photo stays.")
     result = segment(chosen, model, photo, placeholder)
     screen(chosen, card, photo, verdict, result)
@@ -68,23 +68,23 @@ def show() -> None:
     keras_code.show(model, photo, chosen.stride, chosen.upsampling, chosen.size)
 
 
-def suited(chosen: Choices, photo: SelectedPhoto, placeholder: DeltaGenerator) -> tuple[str, Verdict | None]:
+def choose_model(chosen: Choices, photo: SelectedPhoto, placeholder: DeltaGenerator) -> tuple[str, Verdict | None]:
     """The model to use, and for the visitor's own photo how well the models know it."""
     if photo.data is None:
         return chosen.model or photo.model, None
-    seen: dict[str, Scores] = {}
+    scores_by_model: dict[str, Scores] = {}
     names = compute.names()
 
     def look() -> Verdict:
         for name in names:
-            seen[name] = compute.segmenter(name).score(photo.read(), chosen.size)
+            scores_by_model[name] = compute.segmenter(name).score(photo.read(), chosen.size)
         cards = {name: compute.card(name) for name in names}
-        return suits.judge({name: suits.features(seen[name], cards[name]) for name in names}, cards)
+        return suits.judge({name: suits.features(scores_by_model[name], cards[name]) for name in names}, cards)
 
     verdict = compute.compute_once(("suited", photo.sha256), look, placeholder)
     model = chosen.model or verdict.model
-    if model in seen:  # keep one result, that which is shown
-        scores = seen[model]
+    if model in scores_by_model:  # keep one result, that which is shown
+        scores = scores_by_model[model]
         compute.compute_once(compute.scores_key(model, photo.sha256, chosen.size), lambda: scores)
     return model, verdict
 
@@ -128,10 +128,12 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
     scores, stride, sha = result.scores, chosen.stride, photo.sha256
     size = scores.height, scores.width
     picture = compute.picture((sha, chosen.size), lambda: render.jpeg(shrink(photo.read(), chosen.size)))
-    made = {name: found for name, found in result.by_upsampling.items() if name != "nearest"}
+    segmentations = {name: segmentation for name, segmentation in result.by_upsampling.items() if name != "nearest"}
     with layout.unseen("carriers"):
         photo_name = viewer.carry("photo", f"{sha} {size}", {"source": viewer.jpeg_address(picture)})
-        maps_name = viewer.carry("maps", f"{result.key} {stride} {card.sha256[:8]}", viewer.maps(scores, made, stride))
+        maps_name = viewer.carry(
+            "maps", f"{result.key} {stride} {card.sha256[:8]}", viewer.maps(scores, segmentations, stride)
+        )
         strip_name = viewer.carry("strip", "samples", strip())
         own_name = carry_own()
     rows, columns = scores.coarse_labels(stride).shape
@@ -212,7 +214,7 @@ def note(card: zoo.Card, verdict: Verdict | None) -> dict[str, Any] | None:
     others = [[name, compute.card(name).title] for name in compute.names() if name != card.name]
     other = others[0] if others and "model" not in flags.current().lock else None
     classes = ", ".join(name for name in card.classes if name != "background")
-    if not verdict.known:
+    if not verdict.recognised:
         text = f"The models recognise little in this photo. {card.title} knows only: {classes}."
     elif card.name == verdict.model:
         text = f"Your photo suits {card.title} best ({classes})."

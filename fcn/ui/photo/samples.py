@@ -52,13 +52,13 @@ def samples(model: str) -> dict[str, Sample]:
     return _gallery(zoo.MODELS, model)
 
 
-@compute.kept
+@compute.memoize
 def _gallery(folder: Path, model: str) -> dict[str, Sample]:
     companion = zoo.read_companion(model, folder)
     is_street = zoo.read_card(model, folder).classes == STREET
-    found = _photo_samples(model, folder / companion.photos) if companion.photos else []
-    found += [_scene_sample(model, scene, is_street) for scene in companion.scenes]
-    return {sample.name: sample for sample in found or [_scene_sample(model, STAND_IN, False)]}
+    gallery = _photo_samples(model, folder / companion.photos) if companion.photos else []
+    gallery += [_scene_sample(model, scene, is_street) for scene in companion.scenes]
+    return {sample.name: sample for sample in gallery or [_scene_sample(model, STAND_IN, False)]}
 
 
 def every_sample(models: Sequence[str]) -> dict[str, Sample]:
@@ -77,7 +77,7 @@ def _scene_sample(model: str, scene: cards.Scene, has_truth: bool) -> Sample:
     return Sample(f"scene-{scene['seed']}", scene["title"], scene["alt"], credit, model, True, read)
 
 
-@compute.kept
+@compute.memoize
 def _scene(seed: int, has_truth: bool) -> tuple[Photo, Labels | None]:
     scene = render_scene(seed)
     digest = hashlib.sha256(scene.photo.tobytes()).hexdigest()
@@ -102,7 +102,7 @@ def _photo_samples(model: str, folder: Path) -> list[Sample]:
     ]
 
 
-@compute.kept
+@compute.memoize
 def _photo(path: Path) -> tuple[Photo, Labels | None]:
     return decode_light(path.read_bytes(), path.name), None
 
@@ -112,7 +112,7 @@ def thumbnail(model: str, name: str) -> bytes:
     return _thumbnail(zoo.MODELS, model, name)
 
 
-@compute.kept
+@compute.memoize
 def _thumbnail(folder: Path, model: str, name: str) -> bytes:
     photo, _ = _gallery(folder, model)[name].read()
     return cut(photo.pixels)

@@ -70,9 +70,9 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
     if truth is None:
         return
     st.markdown(f"**Compared with ground truth, cell size {stride}**")
-    for column, (upsampling, found) in zip(st.columns(len(by_upsampling)), by_upsampling.items(), strict=True):
-        key = ("verdict", card.name, chosen.sha256, truth.name, found.shape, stride, upsampling)
-        verdict = compute.compute_once(key, partial(compare, found, truth.labels, len(card.classes)))
+    for column, (upsampling, labels) in zip(st.columns(len(by_upsampling)), by_upsampling.items(), strict=True):
+        key = ("verdict", card.name, chosen.sha256, truth.name, labels.shape, stride, upsampling)
+        verdict = compute.compute_once(key, partial(compare, labels, truth.labels, len(card.classes)))
         edges = "not measurable, since the mask leaves out the edges"
         if verdict.boundary_f1 is not None:
             edges = f"**{verdict.boundary_f1:.1%}**"
@@ -85,17 +85,17 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
             st.image(verdict.picture, width="stretch", alt=alt)
     height, width = truth.labels.shape
     if (height, width) != chosen.size:
-        own = chosen.size
+        size = chosen.size
         st.caption(
             f"Compared at {width} x {height} pixels: more than {MOST_PIXELS // 10**6} megapixels take too long here. "
-            f"`python -m fcn evaluate` compares at {own[1]} x {own[0]}."
+            f"`python -m fcn evaluate` compares at {size[1]} x {size[0]}."
         )
     st.caption("Error map: orange pixels have the wrong class, grey ones are not scored.")
 
 
-def compare(found: Labels, truth: Labels, classes: int) -> Verdict:
+def compare(prediction: Labels, truth: Labels, classes: int) -> Verdict:
     """Score labels (h, w) uint8 at working size against the truth (H, W) uint8."""
-    labels = labels_to_own_size(found, (truth.shape[0], truth.shape[1]))
+    labels = labels_to_own_size(prediction, (truth.shape[0], truth.shape[1]))
     scorer = Scorer(classes)
     scorer.add(truth, labels)
     wrong = (labels != truth) & (truth != IGNORE_LABEL)

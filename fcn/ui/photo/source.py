@@ -72,8 +72,8 @@ def current(model: str | None = None, placeholder: DeltaGenerator | None = None)
     if (mine := own()) is not None:
         return mine
     gallery = every_sample(compute.names()) if model is None else samples(model)
-    wanted = choices.current().sample
-    sample = gallery.get(wanted) or next(iter(gallery.values()))
+    name_in_link = choices.current().sample
+    sample = gallery.get(name_in_link) or next(iter(gallery.values()))
     return SelectedPhoto.of_sample(sample)
 
 
@@ -97,7 +97,7 @@ def inputs() -> None:
         st.rerun()
 
 
-def refused() -> str | None:
+def refusal() -> str | None:
     """Why the last upload could not be used, in a sentence; None if it could."""
     return st.session_state.get(Session.REFUSED)
 

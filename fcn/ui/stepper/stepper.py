@@ -41,10 +41,10 @@ def play() -> None:
         "weights from above. Change any number in the score map and press Play."
     )
     side, stride, kind, kernel = choose()
-    scores = edited("scores", START[:side, :side])
-    kernel = edited("kernel", kernel) if kind == "own" else kernel
+    scores = read_edits("scores", START[:side, :side])
+    kernel = read_edits("kernel", kernel) if kind == "own" else kernel
     with st.spinner("Checking the result with Keras"):
-        full = compute.by_keras(scores, stride, kernel)
+        full = compute.upsample_with_keras(scores, stride, kernel)
     _player(
         key=KEY,
         data={
@@ -86,7 +86,7 @@ def choose() -> tuple[int, int, str, np.ndarray]:
         return side, stride, kind, np.random.default_rng(seed).normal(size=(size, size)).round(2)
 
 
-def edited(name: str, start: np.ndarray) -> np.ndarray:
+def read_edits(name: str, start: np.ndarray) -> np.ndarray:
     """What the visitor typed into the player, if it is a square of numbers of this size; else what it started with."""
     try:
         received = np.asarray(st.session_state.get(KEY, {}).get(name), dtype=np.float64)

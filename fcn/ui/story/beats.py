@@ -58,7 +58,7 @@ def beats(photo: Subject, labels: dict[int, Labels], channels: dict[int, int]) -
     width, height = photo.scores.width, photo.scores.height
     coarse = photo.scores.coarse_labels(STRIDES[0])
     rows, columns = coarse.shape
-    told = [
+    story = [
         Beat(
             0,
             "The photo as the network receives it. Each pixel is only a colour; the question is what it shows.",
@@ -68,8 +68,8 @@ def beats(photo: Subject, labels: dict[int, Labels], channels: dict[int, int]) -
     ]
     for stride in HALVINGS:
         places = f"{-(-width // stride)} x {-(-height // stride)}"
-        told.append(Beat(1, ON_THE_WAY[stride], places, f"places left, with {channels[stride]:,} numbers in each"))
-    told += [
+        story.append(Beat(1, ON_THE_WAY[stride], places, f"places left, with {channels[stride]:,} numbers in each"))
+    story += [
         Beat(
             2,
             "Each cell picks the class with the highest score. This is all that FCN-32s knows about the photo.",
@@ -92,7 +92,7 @@ def beats(photo: Subject, labels: dict[int, Labels], channels: dict[int, int]) -
         ),
         result(photo, labels[STRIDES[0]], coarse),
     ]
-    return [asdict(beat) for beat in [*told, *sharpened(photo, labels)]]
+    return [asdict(beat) for beat in [*story, *sharpened(photo, labels)]]
 
 
 def result(photo: Subject, labels: Labels, coarse: Labels) -> Beat:
@@ -113,7 +113,7 @@ def result(photo: Subject, labels: Labels, coarse: Labels) -> Beat:
 
 def sharpened(photo: Subject, labels: dict[int, Labels]) -> list[Beat]:
     """FCN-16s, FCN-8s, and the truth where it is known."""
-    told = []
+    story = []
     for stride, before in ((16, 32), (8, 16)):
         sentence = (
             f"FCN-{stride}s adds scores from an earlier layer, in cells of {stride} x {stride} pixels: the same "
@@ -121,16 +121,16 @@ def sharpened(photo: Subject, labels: dict[int, Labels]) -> list[Beat]:
         )
         moved = float((labels[stride] != labels[before]).mean())
         if photo.is_truth:
-            told.append(
+            story.append(
                 Beat(6, sentence, f"{_miou(photo, labels[stride]):.1f} %", f"mIoU; {moved:.1%} of the pixels changed")
             )
         else:
-            told.append(Beat(6, sentence, f"{moved:.1%}", "of the pixels changed class"))
+            story.append(Beat(6, sentence, f"{moved:.1%}", "of the pixels changed class"))
     if photo.is_truth:
         wrong = float((photo.labels != labels[8])[photo.labels < len(photo.card.classes)].mean())
         sentence = "The ground truth, drawn along with the scene. The network has never seen it."
-        told.append(Beat(6, sentence, f"{1 - wrong:.1%}", "pixel accuracy of FCN-8s"))
-    return told
+        story.append(Beat(6, sentence, f"{1 - wrong:.1%}", "pixel accuracy of FCN-8s"))
+    return story
 
 
 def _miou(photo: Subject, labels: Labels) -> float:

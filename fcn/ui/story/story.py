@@ -39,11 +39,11 @@ _component = st.components.v2.component(
 def show(photo: Subject, present: bool) -> None:
     """Draw the story; `present`: it listens to the keys of the whole page."""
     key = ("story", photo.card.name, photo.sha256)
-    data: Telling = compute.compute_once(key, lambda: Telling(payload(photo)))
+    data: Payload = compute.compute_once(key, lambda: Payload(payload(photo)))
     _component(key="story", data=data | {"present": present})
 
 
-class Telling(dict[str, Any]):
+class Payload(dict[str, Any]):
     """A payload that says its size, as the store wants it."""
 
     @property
@@ -86,7 +86,7 @@ def payload(photo: Subject) -> dict[str, Any]:
         "features": {str(stride): pack(features[stride]) for stride in HALVINGS},
         "coarse": pack(scores.coarse_labels(stride)),
         "stamps": pack(np.ascontiguousarray(stamps)),
-        **{f"labels_{stride}": pack(found) for stride, found in labels.items()},
+        **{f"labels_{stride}": pack(map_) for stride, map_ in labels.items()},
         "truth": pack(photo.labels) if photo.is_truth else None,
         "stops": list(STOPS),
         "beats": beats(photo, labels, CHANNELS),

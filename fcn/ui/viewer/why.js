@@ -102,8 +102,8 @@ class Why {
   show(square, x, y) {
     const { viewer } = this, { classes } = viewer.data, pixel = y * viewer.data.width + x;
     const at = (y - square.top) * square.width + x - square.left;
-    const told = [...square.read.classes.slice(at * square.told, (at + 1) * square.told)].map((index, place) => {
-      const start = (at * square.told + place) * PARTS.all;
+    const listed = [...square.read.classes.slice(at * square.listed, (at + 1) * square.listed)].map((index, place) => {
+      const start = (at * square.listed + place) * PARTS.all;
       return { index, numbers: square.read.numbers.slice(start, start + PARTS.all) };
     });
     const winners = { bilinear: viewer.labels.bilinear[pixel], transposed: viewer.labels.transposed[pixel] };
@@ -120,8 +120,8 @@ class Why {
       (outside ? `${outside} of them lie beyond the edge: there bilinear repeats the last cell, and the transposed convolution finds zeros. ` : "") +
       "The sums list the cells in this order; the terms are rounded so that they add up.");
     const columns = element("div", "", { class: "columns" });
-    columns.append(this.column("Bilinear", "bilinear", told, winners.bilinear, square, cells),
-      this.column("Transposed convolution", "transposed", told, winners.transposed, square, cells));
+    columns.append(this.column("Bilinear", "bilinear", listed, winners.bilinear, square, cells),
+      this.column("Transposed convolution", "transposed", listed, winners.transposed, square, cells));
     section.append(head, intro, columns);
     const open = viewer.beside.querySelector("details")?.open;
     viewer.beside.replaceChildren(section);
@@ -133,9 +133,9 @@ class Why {
     return row >= 0 && column >= 0 && row < square.rows && column < square.columns;
   }
 
-  column(title, upsampling, told, winner, square, cells) {
+  column(title, upsampling, listed, winner, square, cells) {
     const { classes, palette } = this.viewer.data, part = element("div");
-    const scored = told.map(({ index, numbers }) => ({ index, numbers, total: this.total(upsampling, numbers) }));
+    const scored = listed.map(({ index, numbers }) => ({ index, numbers, total: this.total(upsampling, numbers) }));
     scored.sort((a, b) => (b.index === winner) - (a.index === winner) || b.total - a.total);
     const most = Math.max(1, ...scored.map(({ total }) => Math.abs(total)));
     part.append(element("h5", title));

@@ -39,7 +39,7 @@ class Sums:
     """What makes the scores of a rectangle of pixels. Corners are in the order of CORNERS; h x w pixels, n classes.
 
     Attributes:
-        classes: (h, w, n) the classes told of: what transposed convolution says, what bilinear says, then the best.
+        classes: (h, w, n) the classes listed: that of the transposed convolution, that of bilinear, then the best.
         bilinear: (h, w, n, 4) what each cell gives to the bilinear score.
         weights: (h, w, n, 4) the trained weight of the class's own score in each cell.
         own: (h, w, n, 4) what that gives.
@@ -64,8 +64,8 @@ def offer(model: str, sha256: str, size: int, stride: int, scores: Scores, key: 
 @turns.fragment
 def _answer(model: str, sha256: str, size: int, stride: int, scores: Scores, key: str) -> None:
     result = _asker(key="why", height=1, on_square_change=lambda: None)
-    asked = result.get("square")
-    place = wanted(dict(asked) if asked else {}, key, stride, scores)
+    request = result.get("square")
+    place = requested_square(dict(request) if request else {}, key, stride, scores)
     if place is None:
         return
     name = f"{key} {stride} {place[0]} {place[1]}"
@@ -85,10 +85,10 @@ def _answer(model: str, sha256: str, size: int, stride: int, scores: Scores, key
     viewer.carry("why", name, compute.compute_once(("why", key, stride, place), make))
 
 
-def wanted(asked: dict[str, Any], key: str, stride: int, scores: Scores) -> tuple[int, int] | None:
+def requested_square(request: dict[str, Any], key: str, stride: int, scores: Scores) -> tuple[int, int] | None:
     """Row and column of the square that the browser asks for; None if it is none of this picture."""
-    row, column = asked.get("row"), asked.get("column")
-    if (asked.get("key"), asked.get("stride")) != (key, stride) or type(row) is not int or type(column) is not int:
+    row, column = request.get("row"), request.get("column")
+    if (request.get("key"), request.get("stride")) != (key, stride) or type(row) is not int or type(column) is not int:
         return None
     inside = 0 <= row * SQUARE < scores.height and 0 <= column * SQUARE < scores.width
     return (row, column) if inside else None
@@ -119,9 +119,9 @@ def square(
     """
     top, left = row * SQUARE, column * SQUARE
     bottom, right = min(top + SQUARE, scores.height), min(left + SQUARE, scores.width)
-    found = sums(segmenter, scores, stride, (top, bottom), (left, right), transposed, bilinear)
-    parts = np.concatenate([found.own, found.others[..., np.newaxis], found.shape], axis=-1)  # (h, w, n, 9)
-    packed = [rounded(found.bilinear), rounded(parts), np.rint(1000 * found.weights)]
+    terms = sums(segmenter, scores, stride, (top, bottom), (left, right), transposed, bilinear)
+    parts = np.concatenate([terms.own, terms.others[..., np.newaxis], terms.shape], axis=-1)  # (h, w, n, 9)
+    packed = [rounded(terms.bilinear), rounded(parts), np.rint(1000 * terms.weights)]
     # The cells around the square, so that each term can be written as weight times score
     (first, last), (before, after) = (
         (_places(low, high, stride).min(), _places(low, high, stride).max() + 1)
@@ -134,8 +134,8 @@ def square(
         "left": left,
         "height": bottom - top,
         "width": right - left,
-        "told": found.classes.shape[-1],
-        "classes": viewer.pack(found.classes.astype(np.uint8)),
+        "listed": terms.classes.shape[-1],
+        "classes": viewer.pack(terms.classes.astype(np.uint8)),
         "numbers": _pack(np.concatenate(packed, axis=-1)),  # (h, w, n, 4 + 9 + 4)
         "firstRow": int(first),
         "firstColumn": int(before),
@@ -164,7 +164,7 @@ def sums(
     upper, before = _places(*rows, stride), _places(*columns, stride)
     down, across = ((at + 0.5) / stride - 0.5 - cell for at, cell in ((ys, upper), (xs, before)))
     inside, repeated = np.pad(joined, ((1, 1), (1, 1), (0, 0))), np.pad(maps, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    found: dict[str, list[np.ndarray]] = {"bilinear": [], "weights": [], "own": [], "others": [], "shape": []}
+    by_corner: dict[str, list[np.ndarray]] = {"bilinear": [], "weights": [], "own": [], "others": [], "shape": []}
     for below, beside in CORNERS:
         cell_rows, cell_columns = upper + below, before + beside
         weights = kernel[np.ix_(ys - cell_rows * stride + stride // 2, xs - cell_columns * stride + stride // 2)]
@@ -172,18 +172,18 @@ def sums(
         products = weights * values[:, :, np.newaxis]  # (h, w, C, K)
         own = np.einsum("hwcc->hwc", products[..., :classes])
         shares = np.outer(down if below else 1 - down, across if beside else 1 - across)
-        found["bilinear"].append(shares[..., np.newaxis] * repeated[np.ix_(cell_rows + 1, cell_columns + 1)])
-        found["weights"].append(np.einsum("hwcc->hwc", weights[..., :classes]))
-        found["own"].append(own)
-        found["others"].append(products[..., :classes].sum(-1) - own)
-        found["shape"].append(products[..., classes:].sum(-1))
-    terms = {name: np.stack(parts, axis=-1) for name, parts in found.items()}  # (h, w, C, 4)
+        by_corner["bilinear"].append(shares[..., np.newaxis] * repeated[np.ix_(cell_rows + 1, cell_columns + 1)])
+        by_corner["weights"].append(np.einsum("hwcc->hwc", weights[..., :classes]))
+        by_corner["own"].append(own)
+        by_corner["others"].append(products[..., :classes].sum(-1) - own)
+        by_corner["shape"].append(products[..., classes:].sum(-1))
+    terms = {name: np.stack(parts, axis=-1) for name, parts in by_corner.items()}  # (h, w, C, 4)
     total = (terms["own"] + terms["others"] + terms["shape"]).sum(-1)
     here = np.ix_(ys, xs)
-    told = _told(total, transposed[here], bilinear[here])
-    chosen = {name: np.take_along_axis(part, told[..., np.newaxis], axis=2) for name, part in terms.items()}
+    listed = _list_classes(total, transposed[here], bilinear[here])
+    chosen = {name: np.take_along_axis(part, listed[..., np.newaxis], axis=2) for name, part in terms.items()}
     others = chosen.pop("others").sum(-1)
-    return Sums(told, chosen["bilinear"], chosen["weights"], chosen["own"], others, chosen["shape"])
+    return Sums(listed, chosen["bilinear"], chosen["weights"], chosen["own"], others, chosen["shape"])
 
 
 def rounded(parts: np.ndarray) -> np.ndarray:
@@ -203,8 +203,8 @@ def _places(first: int, end: int, stride: int) -> np.ndarray:
     return np.floor((np.arange(first, end) + 0.5) / stride - 0.5).astype(np.int64)
 
 
-def _told(scores: np.ndarray, transposed: Labels, bilinear: Labels) -> np.ndarray:
-    """The classes to tell of: (h, w, C) float, two (h, w) -> (h, w, n) class indices."""
+def _list_classes(scores: np.ndarray, transposed: Labels, bilinear: Labels) -> np.ndarray:
+    """The classes to list: (h, w, C) float, two (h, w) -> (h, w, n) class indices."""
     ranked = scores.copy()
     np.put_along_axis(ranked, bilinear[..., np.newaxis].astype(np.int64), np.finfo(ranked.dtype).max, axis=-1)
     np.put_along_axis(ranked, transposed[..., np.newaxis].astype(np.int64), np.inf, axis=-1)
