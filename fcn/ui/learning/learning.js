@@ -23,7 +23,7 @@ class Learning extends LearningDrawing {
     this.root = root
     this.asked = Date.now() // questions are numbered; a page that is opened again must not repeat a number
     this.results = []
-    this.shown = "learned"
+    this.view = "learned"
     const actions = {
       first: () => this.go(0), back: () => this.go(this.at - 1), play: () => this.toggle(),
       next: () => this.go(this.at + 1), last: () => this.go(this.results.length - 1),

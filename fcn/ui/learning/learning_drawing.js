@@ -56,16 +56,16 @@ class LearningDrawing {
   drawChoices() {
     const holder = this.$(".choices")
     const names = Object.keys(SHOWN).filter(name => name === "learned" || this.fixed?.[name])
-    if (!names.includes(this.shown)) this.shown = "learned"
+    if (!names.includes(this.view)) this.view = "learned"
     if (holder.children.length !== names.length) {
       holder.replaceChildren(...names.map(name => {
         const button = document.createElement("button")
-        Object.assign(button, { type: "button", textContent: SHOWN[name], onclick: () => { this.shown = name; this.draw() } })
+        Object.assign(button, { type: "button", textContent: SHOWN[name], onclick: () => { this.view = name; this.draw() } })
         button.setAttribute("role", "radio")
         return button
       }))
     }
-    names.forEach((name, index) => holder.children[index].setAttribute("aria-checked", String(name === this.shown)))
+    names.forEach((name, index) => holder.children[index].setAttribute("aria-checked", String(name === this.view)))
   }
 
   drawPicture(result) {
@@ -75,8 +75,8 @@ class LearningDrawing {
     canvas.style.aspectRatio = `${width} / ${height}`
     const context = canvas.getContext("2d", { willReadFrequently: true })
     context.drawImage(this.photo, 0, 0, width, height)
-    const labels = this.shown === "learned" ? result?.unpacked?.labels : this.fixed?.[this.shown]
-    canvas.setAttribute("aria-label", labels ? `${SHOWN[this.shown]}: ${shares(labels, classes)}` : "The photo")
+    const labels = this.view === "learned" ? result?.unpacked?.labels : this.fixed?.[this.view]
+    canvas.setAttribute("aria-label", labels ? `${SHOWN[this.view]}: ${shares(labels, classes)}` : "The photo")
     if (!labels) return
     const image = context.getImageData(0, 0, width, height), pixels = image.data, opacity = 0.65
     for (let index = 0; index < labels.length; index++) {
@@ -109,7 +109,7 @@ class LearningDrawing {
       image.data[4 * index + 3] = 255
     }
     context.putImageData(image, 0, 0)
-    const words = `weights ${said(low * most)} to ${said(high * most)}`
+    const words = `weights ${rounded(low * most)} to ${rounded(high * most)}`
     this.$(".scale").textContent = `${side} x ${side} ${words}. Red adds, blue takes away.`
     canvas.setAttribute("aria-label", `Kernel ${pairs[pair]} after ${result.step} steps, ${words}`)
   }
@@ -121,8 +121,8 @@ class LearningDrawing {
     svg.replaceChildren()
     svg.setAttribute("viewBox", `0 0 ${BOX.width} ${BOX.height}`)
     const values = results.flatMap(one => (loss ? [one.loss, one.seen] : [one[figure]]))
-    const wanted = Object.keys(NAMES).filter(name => goals?.[name]).map(name => [NAMES[name], goals[name][figure]])
-    const every = [...values, ...wanted.map(([, value]) => value)]
+    const targets = Object.keys(NAMES).filter(name => goals?.[name]).map(name => [NAMES[name], goals[name][figure]])
+    const every = [...values, ...targets.map(([, value]) => value)]
     const [low, high] = loss ? [Math.min(0.1, ...every) * 0.9, Math.max(1, ...every) * 1.1] : [0, Math.max(70, ...every) + 5]
     const height = value => (loss ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low))
     const y = value => BOX.height - BOX.bottom - height(value) * (BOX.height - BOX.bottom - BOX.top)
@@ -136,11 +136,11 @@ class LearningDrawing {
     for (const tick of [0, 1, 3, 10, 30, 100, 300, 1000].filter(tick => tick <= last))
       make("text", { x: x(tick), y: BOX.height - 8, class: "middle" }, svg).textContent = tick
     make("text", { x: right + 8, y: BOX.height - 8 }, svg).textContent = "steps"
-    const places = wanted.map(([name, value]) => ({ name, value, y: y(value) })).sort((a, b) => a.y - b.y)
+    const places = targets.map(([name, value]) => ({ name, value, y: y(value) })).sort((a, b) => a.y - b.y)
     places.forEach((place, index) => {
       make("line", { x1: BOX.left, x2: right, y1: place.y, y2: place.y, class: "goal" }, svg)
       place.text = Math.max(place.y + 4, index ? places[index - 1].text + 12 : 0)
-      make("text", { x: right + 8, y: place.text }, svg).textContent = `${place.name} ${said(place.value)}`
+      make("text", { x: right + 8, y: place.text }, svg).textContent = `${place.name} ${rounded(place.value)}`
     })
     const path = (name, count) => results.slice(0, count).map(one => `${x(one.step).toFixed(1)},${y(one[name]).toFixed(1)}`).join(" ")
     for (const name of loss ? ["seen", "loss"] : [figure]) {
@@ -148,7 +148,7 @@ class LearningDrawing {
       make("polyline", { points: path(name, results.length), class: `curve faint${kind}` }, svg)
       make("polyline", { points: path(name, this.at + 1), class: `curve${kind}` }, svg)
     }
-    for (const [name, value] of wanted) {
+    for (const [name, value] of targets) {
       const passed = this.passed(figure, value)
       if (!passed) continue
       make("circle", { cx: x(passed.step), cy: y(passed[figure]), r: 5, class: "mark" }, svg).append(title(`overtakes ${name} at step ${passed.step}`))
@@ -159,7 +159,7 @@ class LearningDrawing {
       make("circle", { cx: x(now.step), cy: y(now[name]), r: 4, class: name === "seen" ? "here seen" : "here" }, svg)
     svg.setAttribute("aria-label", now
       ? `Curve over ${results.length} results. At step ${now.step}: ${loss ? `unseen ${now.loss}, training pictures ${now.seen}` : now[figure]}` +
-        wanted.map(([name, value]) => `; ${name} ${value}`).join("")
+        targets.map(([name, value]) => `; ${name} ${value}`).join("")
       : "No results yet")
   }
 
@@ -171,12 +171,12 @@ class LearningDrawing {
   moment(result) {
     const goals = this.data.goals
     if (!result) return "The curves appear with the first result."
-    const start = `Step ${result.step}: mIoU ${said(result.miou)} on unseen scenes.`
+    const start = `Step ${result.step}: mIoU ${rounded(result.miou)} on unseen scenes.`
     if (!goals?.bilinear) return start
     const passed = Object.keys(NAMES).map(name => [NAMES[name], goals[name].miou, this.passed("miou", goals[name].miou)])
     return [start, ...passed.map(([name, value, first]) =>
-      first && first.step <= result.step ? `It overtook ${name} (${said(value)}) at step ${first.step}.`
-        : `${name[0].toUpperCase()}${name.slice(1)}: ${said(value)}, ${said(value - result.miou)} higher.`)].join(" ")
+      first && first.step <= result.step ? `It overtook ${name} (${rounded(value)}) at step ${first.step}.`
+        : `${name[0].toUpperCase()}${name.slice(1)}: ${rounded(value)}, ${rounded(value - result.miou)} higher.`)].join(" ")
   }
 }
 
@@ -187,7 +187,7 @@ function shares(labels, classes) {
     .sort((a, b) => b[0] - a[0]).map(([share, name]) => `${name} ${Math.round(100 * share)} %`).join(", ")
 }
 
-function said(value) {
+function rounded(value) {
   const digits = Math.abs(value) >= 10 ? 1 : 2
   return value.toFixed(digits).replace("-", "\u2212")
 }

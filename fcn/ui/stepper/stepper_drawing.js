@@ -97,7 +97,7 @@ class Drawing {
 
   // A weight as it stands on the page: a fraction where all of them are, so that sums come out exactly
   weight(value) {
-    return this.denominator > 1 && value ? `${said(Math.round(value * this.denominator))}/${this.denominator}` : exact(value)
+    return this.denominator > 1 && value ? `${short(Math.round(value * this.denominator))}/${this.denominator}` : exact(value)
   }
 
   // A product of a score and a weight, or a sum of such products
@@ -184,15 +184,15 @@ class Drawing {
       const group = this.moving[i][j]
       group.style.transform = `translate(${place(j)}px, ${place(i)}px) scale(${scale})`
       tint(group.firstChild, value, most)
-      group.lastChild.textContent = said(value)
+      group.lastChild.textContent = short(value)
     })
-    const shown = stage === "slide"
-    move(this.gridFrame, shown, column, row, this.kernel.length)
+    const sliding = stage === "slide"
+    move(this.gridFrame, sliding, column, row, this.kernel.length)
     const inner = (cells - 1) * this.stride + 1
     const size = { map: `${cells} x ${cells}`, between: `${inner} x ${inner}` }[stage] ?? `${count} x ${count}`
     this.$(".grid-title").textContent = `${packed ? "Score map" : "Stretched map"}, ${size}`
     this.$(".grid").setAttribute("aria-label", `${packed ? "Score map" : "Score map stretched with zeros"}, ${size} cells` +
-      (shown ? `; the window covers rows ${row + 1} to ${row + this.kernel.length}, columns ${column + 1} to ${column + this.kernel.length}` : ""))
+      (sliding ? `; the window covers rows ${row + 1} to ${row + this.kernel.length}, columns ${column + 1} to ${column + this.kernel.length}` : ""))
   }
 
   drawWindow(sliding, row, column) {
@@ -222,7 +222,7 @@ class Drawing {
       const { rect, texts } = this.resultCells[i][j]
       rect.setAttribute("class", i * this.side + j <= pixel ? "cell" : "open")
       tint(rect, value, most)
-      texts[0].textContent = this.side <= 12 ? said(value) : ""
+      texts[0].textContent = this.side <= 12 ? short(value) : ""
     })
     move(this.resultFrame, pixel >= 0, column, row, 1)
     const rounded = this.side <= 12 && this.result.flat().some(value => Math.abs(value * 100 - Math.round(value * 100)) > 1e-6)
@@ -297,7 +297,7 @@ function exact(value) {
   return (Math.abs(rounded - value) > 1e-9 ? "≈ " : "") + String(rounded === 0 ? 0 : rounded).replace("-", "\u2212")
 }
 
-function said(value) {
+function short(value) {
   const rounded = Math.round(value * 100) / 100
   return String(rounded === 0 ? 0 : rounded).replace("-", "\u2212")
 }
@@ -317,7 +317,7 @@ function make(tag, attributes, parent) {
 
 function frame(svg, kind = "frame") { return make("rect", { class: kind, width: 0, height: 0 }, svg) }
 
-function move(frame, shown, x, y, width, height = width) {
-  frame.style.display = shown ? "" : "none"
+function move(frame, visible, x, y, width, height = width) {
+  frame.style.display = visible ? "" : "none"
   for (const [name, value] of Object.entries({ x, y, width, height })) frame.setAttribute(name, value * UNIT)
 }

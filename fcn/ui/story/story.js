@@ -73,15 +73,15 @@ class Story {
   build() {
     const { stops, beats } = this.data
     this.root.querySelector(".stops").replaceChildren(...stops.map((name, stop) => {
-      const item = made("li"), button = made("button", name)
+      const item = element("li"), button = element("button", name)
       button.type = "button"
       button.onclick = () => this.go(beats.findIndex(beat => beat.stop === stop))
       item.append(button)
       return item
     }))
     this.root.querySelector(".text").replaceChildren(...stops.map((name, stop) => {
-      const item = made("li")
-      item.append(made("b", `${name}. `), beats.filter(beat => beat.stop === stop)
+      const item = element("li")
+      item.append(element("b", `${name}. `), beats.filter(beat => beat.stop === stop)
         .map(beat => `${beat.sentence} ${beat.number} ${beat.unit}.`).join(" "))
       return item
     }))
@@ -252,8 +252,8 @@ class Story {
 
   words() {
     const index = Math.max(0, Math.ceil(this.t - 0.04)), beat = this.data.beats[index], { stops } = this.data
-    if (this.told === beat) return
-    this.told = beat
+    if (this.current === beat) return
+    this.current = beat
     const put = (selector, text) => { this.root.querySelector(selector).textContent = text }
     put(".where", `Stop ${beat.stop + 1} of ${stops.length}`)
     put("h3", stops[beat.stop])
@@ -271,4 +271,4 @@ class Story {
   }
 }
 
-function made(tag, text = "") { return Object.assign(document.createElement(tag), { textContent: text }) }
+function element(tag, text = "") { return Object.assign(document.createElement(tag), { textContent: text }) }

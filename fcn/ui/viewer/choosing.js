@@ -136,8 +136,8 @@ Object.assign(Viewer.prototype, {
 
   // The class whose score is shown: the chosen one, else the one that covers most of the cells, background last.
   target() {
-    const { classes, background } = this.data, wanted = classes.indexOf(this.choices.target);
-    if (wanted >= 0) return wanted;
+    const { classes, background } = this.data, chosen = classes.indexOf(this.choices.target);
+    if (chosen >= 0) return chosen;
     const [[first], second] = this.once("shares coarse", () => this.shares(this.coarse));
     return first === background && second ? second[0] : first;
   },

@@ -138,13 +138,13 @@ Object.assign(Viewer.prototype, {
 
   // Probability of the class of a pixel, 0 to 1.
   confident(name, x, y, cell) {
-    const { width, height, classes } = this.data, known = this.confidence[name];
+    const { width, height, classes } = this.data, confidences = this.confidence[name];
     if (name === "nearest") return this.probabilities[cell * classes.length + this.coarse[cell]] / 255;
-    const step = Math.round(Math.sqrt((width * height) / known.length)), columns = Math.ceil(width / step);
-    return known[Math.floor(y / step) * columns + Math.floor(x / step)] / 255;
+    const step = Math.round(Math.sqrt((width * height) / confidences.length)), columns = Math.ceil(width / step);
+    return confidences[Math.floor(y / step) * columns + Math.floor(x / step)] / 255;
   },
 
-  // What is known of the pixel and of its cell, in words.
+  // The class of the pixel and the best classes of its cell, in words.
   read() {
     const { width, stride, columns, rows, classes } = this.data, { upsampling } = this.choices, sheet = this.sheet();
     if (!this.spot) return (this.readout.textContent = this.data.hint);

@@ -1,8 +1,8 @@
 // Regions of a label map: their outlines, where their names fit, and the largest place where two maps differ.
 
-// Lines between pixels of different classes, in photo pixels; `shown` maps a label to what counts as one class.
-function outlines(labels, width, height, shown) {
-  const path = new Path2D(), same = Int16Array.from({ length: 256 }, (_, label) => shown(label));
+// Lines between pixels of different classes, in photo pixels; `group` maps a label to what counts as one class.
+function outlines(labels, width, height, group) {
+  const path = new Path2D(), same = Int16Array.from({ length: 256 }, (_, label) => group(label));
   for (let y = 0; y < height - 1; y++) {
     for (let x = 0, start = -1; x <= width; x++) {
       const edge = x < width && same[labels[y * width + x]] !== same[labels[(y + 1) * width + x]];
@@ -30,16 +30,16 @@ function outlines(labels, width, height, shown) {
 
 // Connected parts of a grid of numbers; those of number -1 are none. Each is a list of indices.
 function connected(grid, columns) {
-  const seen = new Uint8Array(grid.length), parts = [];
+  const visited = new Uint8Array(grid.length), parts = [];
   for (let first = 0; first < grid.length; first++) {
-    if (seen[first] || grid[first] < 0) continue;
+    if (visited[first] || grid[first] < 0) continue;
     const part = [first];
-    seen[first] = 1;
+    visited[first] = 1;
     for (let at = 0; at < part.length; at++) {
       const index = part[at], x = index % columns;
       for (const next of [x ? index - 1 : -1, x < columns - 1 ? index + 1 : -1, index - columns, index + columns]) {
-        if (next < 0 || next >= grid.length || seen[next] || grid[next] !== grid[first]) continue;
-        seen[next] = 1;
+        if (next < 0 || next >= grid.length || visited[next] || grid[next] !== grid[first]) continue;
+        visited[next] = 1;
         part.push(next);
       }
     }

@@ -1,19 +1,19 @@
 // What is large and stays the same while the visitor switches: photo, label maps, thumbnails. It comes in parts of its own,
 // so that the server need not send it again; the viewer asks for it here by name.
 
-const store = (globalThis.fcnStore ??= { kept: new Map(), waiting: new Map(), watchers: new Set() });
+const store = (globalThis.fcnStore ??= { contents: new Map(), waiting: new Map(), watchers: new Set() });
 
 // Keep something under its name; the oldest of its kind goes.
 function keep(kind, name, content) {
-  for (const known of [...store.kept.keys()].filter((key) => key.startsWith(`${kind} `)).slice(0, -2)) store.kept.delete(known);
-  store.kept.set(`${kind} ${name}`, content);
+  for (const key of [...store.contents.keys()].filter((key) => key.startsWith(`${kind} `)).slice(0, -2)) store.contents.delete(key);
+  store.contents.set(`${kind} ${name}`, content);
   store.waiting.get(`${kind} ${name}`)?.forEach((done) => done(content));
   store.waiting.delete(`${kind} ${name}`);
 }
 
 function fetched(kind, name) {
   const key = `${kind} ${name}`;
-  if (store.kept.has(key)) return Promise.resolve(store.kept.get(key));
+  if (store.contents.has(key)) return Promise.resolve(store.contents.get(key));
   return new Promise((done) => store.waiting.set(key, [...(store.waiting.get(key) ?? []), done]));
 }
 

@@ -58,14 +58,14 @@ class Viewer {
     const names = ["bilinear", "transposed", "coarse", "probabilities", "features", "confident_bilinear", "confident_transposed", ...(maps.shapes ? ["shapes"] : [])];
     const [image, ...arrays] = await Promise.all([picture(photo.source), ...names.map((name) => bytes(maps[name]))]);
     if (call !== this.calls) return; // newer data has come meanwhile
-    const known = Object.fromEntries(names.map((name, index) => [name, arrays[index]]));
+    const unpacked = Object.fromEntries(names.map((name, index) => [name, arrays[index]]));
     const fresh = this.data?.key !== data.key;
     if (this.data?.maps !== data.maps) this.cache.clear();
-    Object.assign(this, { data, photo: image, coarse: known.coarse, probabilities: known.probabilities });
-    this.sheets = { features: { maps: known.features, channels: maps.channels } };
-    if (maps.shapes) this.sheets.shapes = { maps: known.shapes, channels: maps.shapeChannels };
-    this.confidence = { bilinear: known.confident_bilinear, transposed: known.confident_transposed };
-    this.labels = { bilinear: known.bilinear, transposed: known.transposed, nearest: this.repeated(known.coarse) };
+    Object.assign(this, { data, photo: image, coarse: unpacked.coarse, probabilities: unpacked.probabilities });
+    this.sheets = { features: { maps: unpacked.features, channels: maps.channels } };
+    if (maps.shapes) this.sheets.shapes = { maps: unpacked.shapes, channels: maps.shapeChannels };
+    this.confidence = { bilinear: unpacked.confident_bilinear, transposed: unpacked.confident_transposed };
+    this.labels = { bilinear: unpacked.bilinear, transposed: unpacked.transposed, nearest: this.repeated(unpacked.coarse) };
     if (fresh) {
       this.spot = null;
       this.view = { scale: 1, x: 0, y: 0 };

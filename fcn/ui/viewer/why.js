@@ -36,7 +36,7 @@ class Why {
     this.pixel = [x, y];
     this.of = `${key} ${stride}`;
     viewer.draw();
-    if (!store.kept.has(`why ${name}`)) {
+    if (!store.contents.has(`why ${name}`)) {
       if (!viewer.beside.children.length) viewer.beside.replaceChildren(element("p", "Adding up ..."));
       store.ask?.({ key, stride, row, column });
     }
