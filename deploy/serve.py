@@ -1,7 +1,7 @@
 """Entry point of a hosted server: `streamlit run deploy/serve.py`, from the top folder of the project.
 
 The same app as `app.py`, with the models loaded before the first visitor comes, and `/ready` for load balancers:
-`/_stcore/health` says that the process lives, `/ready` that it can show a result at once.
+`/_stcore/health` tells whether the process is alive, `/ready` whether it can show a result at once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 if st.get_option("server.maxUploadSize") * 1024**2 > 2 * MAX_BYTES:
-    # Streamlit reads .streamlit/config.toml of the folder that it is started from; without it 200 MB are let in.
+    # Streamlit reads .streamlit/config.toml in the folder it is started from; without it, 200 MB are accepted.
     sys.exit(f"The settings of the project were not found. Start the server from {ROOT}.")
 
 if resource:  # four files a visitor; many systems allow 1024 unless asked
@@ -92,7 +92,7 @@ if FRAMES == "'self'":
 
 
 class Guard:
-    """Adds HEADERS to every answer, and keeps numbers about the process from everybody."""
+    """Adds HEADERS to every response, and hides the figures about the process."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -112,9 +112,9 @@ class Guard:
 
 
 class Uploads:
-    """Bounds what is on its way into memory: two files of a visit at once, and an eighth of the memory in all.
+    """Limits uploads in progress: two files per visit at once, and an eighth of the memory in all.
 
-    Further uploads wait before their first byte. One that takes longer than a slow line needs is given up. While the
+    Further uploads wait before their first byte. One that takes longer than on a slow line is aborted. While the
     server has most of its memory in use, nobody's photo gets in.
     """
 
@@ -135,14 +135,14 @@ class Uploads:
             await self.inner(scope, receive, send)
             return
         visit, length = upload[1], Headers(scope=scope).get("content-length", "")
-        if not length.isdecimal():  # browsers always say it; without it nobody could plan
+        if not length.isdecimal():  # browsers always state it; without it nothing can be reserved
             await PlainTextResponse("State the length of the file.", 411, {"Connection": "close"})(scope, receive, send)
             return
         if resident() > self.FULL * memory():
             full = PlainTextResponse("The server is full. Try again in a minute.", 503, {"Connection": "close"})
             await full(scope, receive, send)
             return
-        size = min(int(length), 2 * MAX_BYTES)  # what is larger gets refused inside
+        size = min(int(length), 2 * MAX_BYTES)  # larger ones are refused further in
         begun = False
 
         async def send_noted(message: Message) -> None:
@@ -171,9 +171,9 @@ class Uploads:
 
 
 class Readiness:
-    """Whether the models are loaded yet, and whether a photo comes through."""
+    """Whether the models are loaded yet, and whether a photo gets through."""
 
-    FRESH = 1.0  # seconds that an answer holds, however many ask
+    FRESH = 1.0  # seconds for which an answer is reused
 
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}  # name -> the engine that runs it
@@ -194,7 +194,7 @@ class Readiness:
             if problems:
                 print(f"Not all models could be loaded. {problems}", file=sys.stderr, flush=True)
             gc.collect()
-            gc.freeze()  # what is here now stays: looking through it for the memory of visits would only take time
+            gc.freeze()  # these objects stay for good: scanning them on every collection would only take time
         except Exception as error:
             self.sentence = f"The models could not be loaded: {error}"
             print(self.sentence, file=sys.stderr, flush=True)
@@ -223,7 +223,7 @@ readiness = Readiness()
 
 
 async def ready(_: Request) -> Response:
-    """200 and the models with their engines while photos come through, 503 and a sentence otherwise."""
+    """200 and the models with their engines while photos get through, 503 and a sentence otherwise."""
     headers = {"Cache-Control": "no-store"}
     if not readiness.loaded:
         return PlainTextResponse(readiness.sentence, 503, headers)
@@ -234,7 +234,7 @@ async def ready(_: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Load the models beside the server, which answers from the start; a thread that is stuck keeps no server alive."""
+    """Load the models in the background: the server answers from the start, and a stuck thread cannot keep it alive."""
     threading.Thread(target=readiness.load, name="load-models", daemon=True).start()
     yield
 

@@ -1,4 +1,4 @@
-"""Errors a visitor may read: what is wrong, the value received, what to do."""
+"""Errors that people may read: what is wrong, the value received, what to do."""
 
 
 class FcnError(Exception):

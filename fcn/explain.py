@@ -32,7 +32,7 @@ def kernel(kind: str, stride: int) -> np.ndarray:
         stride: Factor of enlargement, at least 1.
 
     Returns:
-        (k, k) float64, 0 to 1. For nearest k is the stride; for bilinear it is twice the stride, less one where the
+        (k, k) float64, 0 to 1. For nearest k is the stride; for bilinear it is twice the stride, minus one if the
         stride is odd, since the kernel then has a middle pixel.
 
     Raises:
@@ -67,7 +67,7 @@ def insert_zeros(scores: Map, stride: int) -> Map:
 
 
 def border(stride: int, size: int) -> tuple[int, int]:
-    """Rows of zeros that go before and after the stretched map, columns alike.
+    """Rows of zeros that go before and after the stretched map; the same for columns.
 
     They are what padding "same" means in Keras: with them every position of the window gives one output pixel, and
     there are exactly h stride of them. Of the max(size - stride, 0) surplus pixels the smaller half is cut off first.
@@ -104,7 +104,7 @@ def products(scores: Map, stride: int, kernel: np.ndarray, row: int, column: int
     Args:
         scores: (h, w) float.
         stride: Factor of enlargement, at least 1.
-        kernel: (k, k) float, as the layer holds it. It is turned by 180 degrees to meet the window.
+        kernel: (k, k) float, as the layer holds it. It is rotated by 180 degrees to match the window.
         row: Row of the output pixel, 0 to h stride - 1.
         column: Column of the output pixel, 0 to w stride - 1.
 

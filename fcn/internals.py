@@ -1,7 +1,7 @@
-"""What this project uses of the insides of other libraries: each may change in any release, so each has a test.
+"""Everything used from the internals of other libraries: any release may change it, so each use has a test.
 
 The tests are in tests/core/test_internals.py, and for what a visit may keep (fcn/ui/visits.py patches two methods of
-Streamlit's storage) in tests/server/test_visits.py. Whoever raises a bound in requirements.txt runs them first.
+Streamlit's storage) in tests/server/test_visits.py. Run them before raising a bound in requirements.txt.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ ELEMENT_CONTAINER = '[data-testid="stElementContainer"]'
 
 
 def pillow_plugin(name: str) -> tuple[Callable[..., Any] | None, Callable[[bytes], Any] | None]:
-    """Return what opens files of a format, and what knows them by their first bytes; None twice for no such format.
+    """Return what opens files of a format, and what recognises their first bytes; None twice for an unknown format.
 
     Pillow's registry. `Image.open` offers no way to read a header without its size check, which warns or fails by
-    global settings, and tries formats that nobody asked for.
+    global settings, and tries formats that were not requested.
     """
     Image.init()
     return Image.OPEN.get(name, (None, None))
@@ -44,7 +44,7 @@ def keep_uploads_in_memory(limit: int) -> None:
 
 
 def ask_nobody_for_own_address() -> None:
-    """Keep Streamlit from asking a server outside for this one's address.
+    """Keep Streamlit from asking an outside server for this one's address.
 
     It does so for every WebSocket from another origin, and all visitors would wait for the answer, up to 2 s. The
     module is loaded by name because only fcn/ui may depend on Streamlit; only a server calls this.
@@ -53,7 +53,7 @@ def ask_nobody_for_own_address() -> None:
 
 
 def session_manager(runtime: Any) -> Any:
-    """What holds the visits of a Streamlit runtime: it alone knows which of them may still come back."""
+    """The session manager of a Streamlit runtime: it alone knows which visits may still come back."""
     return runtime._session_mgr
 
 

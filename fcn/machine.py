@@ -1,4 +1,4 @@
-"""What this machine grants the process. A container's limits count, not the machine it is on."""
+"""What this machine allows the process. A container's limits count, not the machine it runs on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-GROUPS = Path("/sys/fs/cgroup")  # Linux tells the limits of a container here
-UNKNOWN = 2 * 1024**3  # bytes to count on where the system does not tell
+GROUPS = Path("/sys/fs/cgroup")  # Linux lists the limits of a container here
+UNKNOWN = 2 * 1024**3  # bytes to assume where the system does not report it
 
-SERVER = 600 * 1024**2  # bytes that the server takes beside the photos: models, program, visits
-PHOTO = 500 * 1024**2  # bytes that computing one large photo may take, in the server and in a child of it
+SERVER = 600 * 1024**2  # bytes that the server takes without photos: models, program, visits
+PHOTO = 500 * 1024**2  # bytes that computing one large photo may take, in the server and in a child process
 
 
 def processors(groups: Path = GROUPS) -> int:
@@ -37,21 +37,21 @@ def memory(groups: Path = GROUPS) -> int:
 
 
 def resident() -> int:
-    """Bytes of memory that this process has now; 0 where the system does not tell."""
+    """Bytes of memory that this process has now; 0 where the system does not report it."""
     with suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 
 def photos_at_once(cores: int | None = None, limit: int | None = None) -> int:
-    """How many photos may be computed at the same time: one a core, two at least, as far as the memory goes."""
+    """How many photos may be computed at the same time: one per core, at least two, as far as memory allows."""
     count = max(2, processors() if cores is None else cores)
     room = (memory() if limit is None else limit) - SERVER
     return max(1, min(count, room // PHOTO))
 
 
 def _settings(groups: Path, name: str) -> Iterator[str]:
-    """What a setting says for this process' group and for each group around it."""
+    """The values of a setting for this process' group and for each group around it."""
     inside = Path("/proc/self/cgroup")
     own = ""
     with suppress(OSError):
@@ -69,7 +69,7 @@ def _settings(groups: Path, name: str) -> Iterator[str]:
 
 
 def free_memory(groups: Path = Path("/sys/fs/cgroup"), system: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes of memory that can still be taken, of the machine and of the container; None where that is not told."""
+    """Bytes of memory that can still be taken, of the machine and of the container; None where that is not reported."""
     estimates = []
     with suppress(OSError, ValueError, KeyError):
         lines = (line.split() for line in system.read_text(encoding="ascii").splitlines())

@@ -1,1 +1,1 @@
-"""Work for all visitors: bounded threads, and Keras in a process of its own."""
+"""Work for all visitors: bounded threads, and Keras in a separate process."""

@@ -1,19 +1,19 @@
-"""Files of visitors are decoded in child processes, a few of them, warm, which are replaced when they fail.
+"""Files of visitors are decoded in a few warm child processes, which are replaced when they fail.
 
 What a child guards the server against:
-- memory: a child has MEMORY more than at its start, and fails alone (Linux; elsewhere nothing limits its memory);
+- memory: a child may use MEMORY more than at its start, and fails alone (Linux; elsewhere its memory is not limited);
 - time: after SECONDS of computing the system ends a child (not on Windows), and after PATIENCE seconds the server does;
   for a copy that is larger than the page needs it may compute for FILE_SECONDS;
-- crashes: a decoder that fails takes its child with it and nothing else;
-- writing: no file can get a byte, few can be opened, no core is dumped, no program run by it gains rights (Linux and
-  macOS, as far as each knows the limit). It gets neither the server's environment nor its open files.
+- crashes: a decoder that fails takes down its child and nothing else;
+- writing: it cannot write to files, can open only a few, dumps no core, and cannot run programs with more rights
+  (Linux and macOS, as far as each supports the limit). It gets neither the server's environment nor its open files.
 
 What it does not guard against: a file that takes over a decoder runs code as the server's user. It could read what that
-user may read, use the network, and see or falsify what the same child decodes afterwards. Whoever fears that runs the
-server in a container that has no secrets and no way out. What a child answers is checked as if it were false.
+user may read, use the network, and see or falsify what the same child decodes afterwards. If that is a
+concern, run the server in a container without secrets or network access. A child's answers are never trusted.
 
-The checks in fcn/photos come first, so that nearly everything ends in a sentence that says what is wrong; where the
-system has none of these limits they are what is left.
+The checks in fcn/photos come first, so that nearly everything ends in a sentence that explains what is wrong; where the
+system has none of these limits, they are the only protection.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ PATIENCE = 10.0  # seconds for a request, waiting for a processor included
 MOST = 64 * 1024**2  # bytes of an answer
 LONGEST_LINE = 64 * 1024  # bytes of an answer before its array
 ROOT = Path(__file__).parents[2]
-#: What a child is told of the server's environment: where Python finds its packages.
+#: What a child gets of the server's environment: where Python finds its packages.
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
-#: A child computes on one thread, and takes memory from one place.
+#: A child computes on one thread, and allocates from one arena.
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -237,12 +237,12 @@ def _end_all(children: list[_Child]) -> None:
         child.end()
 
 
-#: How a process ends that has computed for too long.
+#: The exit codes of a process that has computed for too long.
 SLOW = {-getattr(signal, name) for name in ("SIGPROF", "SIGXCPU") if hasattr(signal, name)}
 
 
 def plain(sentence: object) -> str:
-    """What a child says, in characters and at a length that a page can show."""
+    """A child's sentence, in characters and at a length that a page can show."""
     return "".join(filter(str.isprintable, str(sentence)))[:600]
 
 

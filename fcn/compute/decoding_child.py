@@ -72,14 +72,14 @@ def give_up_rights() -> None:
     if taken := memory(0):
         limits["RLIMIT_AS"] = taken + MEMORY
     for name, limit in limits.items():
-        with suppress(OSError, ValueError):  # the system has another idea of it
+        with suppress(OSError, ValueError):  # the system does not support it
             resource.setrlimit(getattr(resource, name), (limit, limit))
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
 def memory(field: int) -> int:
-    """Bytes of address space (field 0) or of memory (1) that this process takes; 0 where the system does not tell."""
+    """Bytes of address space (field 0) or of memory (1) that this process uses; 0 where it is not reported."""
     with suppress(OSError, ValueError):
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
         return int(pages[field]) * resource.getpagesize()
@@ -93,7 +93,7 @@ def limit_time(seconds: float) -> None:
 
 
 def answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], np.ndarray | None]:
-    """Do what is asked; return plain values, and an array if there is one.
+    """Carry out a request; return plain values, and an array if there is one.
 
     Args:
         request: "do", a name of JOBS, and the arguments of that function.

@@ -1,8 +1,8 @@
-"""Keras in a process of its own: it checks the step by step page, and it trains on the page "Watch it learn".
+"""Keras in a separate process: it checks the step by step page, and trains on the page "Watch it learn".
 
 TensorFlow takes 600 MB and four seconds to load. The server does without it: this process starts with the first
 question and ends when nobody has asked for IDLE seconds. It has the lowest priority, a limit on its memory, and a time
-for each question: a process that hangs is killed, whoever asked reads a sentence, and the next question starts another.
+limit per question: a process that hangs is killed, the visitor gets a sentence, and the next question starts another.
 
 What this does not guard against: the process may read what the server's user may read. It is the project's own code,
 and visitors send it numbers only.
@@ -31,7 +31,7 @@ HANGS = "Keras did not answer within {:.0f} s and was stopped. Try again: it wil
 
 
 class KerasProcess:
-    """Asks Keras, one question at a time, in the order in which they come.
+    """Asks Keras, one question at a time, in the order in which they arrive.
 
     `ask` waits for its answer: call it on a thread that nobody else needs.
     """
@@ -69,7 +69,7 @@ class KerasProcess:
             question: Its name.
             values: Plain values that it takes.
             arrays: Arrays that it takes.
-            seconds: For the answer; default: as for every question.
+            seconds: Time limit for the answer; default: as for every question.
 
         Returns:
             Plain values and arrays, by name.

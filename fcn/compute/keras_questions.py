@@ -19,7 +19,7 @@ from fcn.compute.messages import Arrays, Values
 
 MEMORY = 3 * 1024**3  # bytes that the process may write to; what it uses is less than half
 POLITE = 10  # how far the priority is lowered
-KEPT = 3  # runs that can go on
+KEPT = 3  # runs that can be continued
 
 Answer = tuple[Values, Arrays]
 FORGOTTEN: Values = {"forgotten": True}
@@ -71,7 +71,7 @@ def advance(run: str, steps: int, measure: bool) -> Answer:
     trained = time.perf_counter()
     values, arrays = _packed(learner) if measure else ({"step": learner.step}, {})
     measured = time.perf_counter()
-    # What others take of the processor does not count as computing.
+    # Processor time used by others does not count.
     seconds = min(measured - start, time.process_time() - used)
     return values | {"training": trained - start, "measuring": measured - trained, "seconds": seconds}, arrays
 
@@ -98,7 +98,7 @@ QUESTIONS: dict[str, Callable[..., Answer]] = {
 
 
 def main() -> None:
-    """Answer until nobody can ask any more."""
+    """Answer questions until stdin ends."""
     step_back()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get between the answers
@@ -111,15 +111,15 @@ def main() -> None:
 
 
 def answer(question: str, arguments: dict[str, Any]) -> Answer:
-    """Answer a question, or say why that cannot be done."""
+    """Answer a question, or explain why it cannot be done."""
     try:
         return QUESTIONS[question](**arguments)
-    except Exception as error:  # whatever Keras raises: whoever asked is told, and the process goes on
+    except Exception as error:  # whatever Keras raises: report it and carry on
         return {"error": f"{str(error).strip().partition(chr(10))[0] or type(error).__name__}"}, {}
 
 
 def step_back() -> None:
-    """Let photos go first: low priority, bounded memory, and the first to go when the machine's memory ends."""
+    """Give way to photos: low priority, limited memory, and first to be killed when the machine runs out of memory."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with suppress(ImportError, OSError, ValueError):  # a system that has no such limits
         import resource

@@ -1,7 +1,7 @@
 """Training the upsampling layer alone: what a run is, its data, its steps and its results.
 
-The network stays as it is shipped. Its score maps and shape channels of synthetic scenes are made once; then Keras
-trains one `keras.layers.Conv2DTranspose` on them, on every pixel. Unseen scenes tell how good it has become.
+The shipped network is not changed. Its score maps and shape channels of synthetic scenes are computed once; then Keras
+trains one `keras.layers.Conv2DTranspose` on them, on every pixel. Unseen scenes show how good it has become.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 STARTS = ("zeros", "nearest", "bilinear", "random")
-#: A learning rate that suits each start: what knows nothing may take large steps.
+#: A learning rate that suits each start: a kernel that knows nothing may take large steps.
 SUITABLE = {"zeros": 0.03, "nearest": 0.03, "bilinear": 0.003, "random": 0.01}
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 PICTURES = (1, 4, 16, 64)
@@ -46,9 +46,9 @@ class Settings:
     Attributes:
         model: Whose score maps; one that synthetic scenes suit.
         start: What the kernel is before the first step, one of STARTS.
-        rate: Learning rate of Adam at the first step; it falls along a cosine to nothing at the last.
+        rate: Learning rate of Adam at the first step; it falls along a cosine to zero at the last.
         pictures: Number of scenes trained on.
-        shape: Whether the layer sees the shape channels beside the scores.
+        shape: Whether the layer sees the shape channels as well as the scores.
         stride: Of the score map, and factor of the upsampling.
         draw: Which scenes are drawn: each number gives others.
     """
@@ -67,7 +67,7 @@ class Result:
     """What a run has reached after some steps.
 
     Attributes:
-        step: Number of steps made.
+        step: Number of steps so far.
         figures: "seen", the loss on training pictures; on unseen ones "loss", and in percent with one decimal "miou"
             and "boundary_f1".
         labels: (h, w) uint8, of the scene that is shown.
@@ -121,7 +121,7 @@ class Learner:
             seen: Number of training pictures whose loss is measured.
 
         Raises:
-            ModelError: The model has no shape channels, or something else that it cannot do was asked for.
+            ModelError: The settings ask for something that the model does not have, such as shape channels.
         """
         import keras
 
@@ -142,7 +142,7 @@ class Learner:
             [
                 keras.Input((None, None, maps.shape[-1])),
                 self.layer,
-                keras.layers.Cropping2D([(0, more) for more in padding]),  # as with photos: what was padded goes
+                keras.layers.Cropping2D([(0, more) for more in padding]),  # as with photos: the padding is cropped
             ]
         )
         self.layer.kernel.assign(kernel)
@@ -157,19 +157,19 @@ class Learner:
         return np.asarray(self.layer.kernel)
 
     def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Maps (n, rows, columns, K) float32 and labels (n, h, w) int32, without end, in the order of training."""
+        """Maps (n, rows, columns, K) float32 and labels (n, h, w) int32, endlessly, in the order of training."""
         for numbers in self._order:
             yield self._batch([self._seeds[number] for number in numbers])
 
     def train(self, steps: int) -> None:
-        """Make some steps, each on BATCH pictures."""
+        """Take some steps, each on BATCH pictures."""
         batches = self.batches()
         for _ in range(steps):
             self.network.train_on_batch(*next(batches))
             self.step += 1
 
     def measure(self) -> Result:
-        """Look at how good it is now."""
+        """Measure how good it is now."""
         training_loss = float(np.mean([loss for loss, _ in self._look(self._seen)]))
         losses, scorer = [], Scorer(len(network(self.settings.model).card.classes))
         for seed, (loss, labels) in zip(self._unseen, self._look(self._unseen), strict=True):
@@ -210,10 +210,10 @@ class Learner:
 
 
 def check(settings: Settings) -> None:
-    """Check that a run can be made.
+    """Check that a run is possible.
 
     Raises:
-        ModelError: It cannot; the sentence says why.
+        ModelError: It is not; the message explains why.
     """
     allowed = {"start": STARTS, "pictures": PICTURES, "stride": STRIDES, "model": ("street",)}
     for name, values in allowed.items():
@@ -260,10 +260,10 @@ def build_layer(kernel: np.ndarray) -> keras.layers.Conv2DTranspose:
 
 
 def shown_pairs(model: str, stride: int, shape: bool) -> tuple[tuple[int, int], ...]:
-    """Pairs of channels worth seeing, source and target.
+    """Pairs of channels worth showing, source and target.
 
-    From the two classes that cover most of the scene shown to themselves; and as the shipped kernel has them, the two
-    classes that tell another one most, and, where they are seen, the shape channel that tells a class most.
+    The two classes that cover most of the scene, each to itself; and from the shipped kernel the two pairs of different
+    classes with the most weight and, if the layer sees them, the shape channel with the most weight.
     """
     kernel = network(model).kernel(stride)  # (k, k, C, K)
     weight = np.linalg.norm(kernel, axis=(0, 1)).T  # (K, C): of source and target
@@ -277,7 +277,7 @@ def shown_pairs(model: str, stride: int, shape: bool) -> tuple[tuple[int, int], 
 
 
 def pack_kernels(kernels: np.ndarray, limits: tuple[float, ...] | None = None) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Round kernels (P, k, k) float to int8; return them with the weight that 127 stands for, one a pair."""
+    """Round kernels (P, k, k) float to int8; return them with the weight that 127 stands for, one per pair."""
     bounds = limits or tuple(float(limit) for limit in np.abs(kernels).max((1, 2)))
     scale = np.maximum(np.array(bounds), 1e-9)[:, np.newaxis, np.newaxis]
     return np.rint(127 * kernels / scale).astype(np.int8), tuple(float(f"{limit:.4g}") for limit in bounds)
@@ -301,7 +301,7 @@ def save_layer(kernel: np.ndarray) -> bytes:
 
 @lru_cache(2)
 def network(model: str) -> Segmenter:
-    """The network as it is shipped."""
+    """The shipped network."""
     return Segmenter.load(model)
 
 
@@ -326,7 +326,7 @@ def goal(model: str, stride: int, upsampling: str, unseen: int) -> tuple[dict[st
 
 
 def _order(pictures: int, draw: int) -> Iterator[np.ndarray]:
-    """Numbers of the pictures of each step, without end: all of them in turn, shuffled anew each time."""
+    """Numbers of the pictures of each step, endlessly: all of them in turn, reshuffled each time."""
     rng = np.random.default_rng(draw)
     while True:
         order = rng.permutation(pictures)

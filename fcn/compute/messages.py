@@ -35,7 +35,7 @@ def read(pipe: IO[bytes]) -> tuple[Values, Arrays]:
     """Read a message, as `write` takes it.
 
     Raises:
-        EOFError: The other side has ended, or what it wrote is no message.
+        EOFError: The other side has ended, or did not write a message.
     """
     (length,) = struct.unpack("<I", _exactly(pipe, 4))
     try:

@@ -1,4 +1,4 @@
-"""Recorded runs of "Watch it learn": made by `python -m fcn record-learning`, played by the page without computing."""
+"""Recorded runs of "Watch it learn": `python -m fcn record-learning` makes them, the page plays them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Recorded:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """All recorded runs, the day they were made, the SHA-256 of the model, and how many pictures were measured."""
+    """All recorded runs, their date, the SHA-256 of the model, and the number of pictures they were measured on."""
 
     runs: tuple[Recorded, ...]
     date: str
@@ -72,7 +72,7 @@ def runs_to_record(shape: bool) -> dict[str, tuple[str, Settings]]:
 
 
 def record(file: Path = FILE, say: Callable[[str], None] = print, steps: tuple[int, ...] = RESULTS) -> None:
-    """Make the runs and write them.
+    """Train the runs and write them.
 
     Args:
         file: To write.
@@ -96,7 +96,7 @@ def record(file: Path = FILE, say: Callable[[str], None] = print, steps: tuple[i
 
 
 def _one_scale(results: list[Result], kernels: np.ndarray) -> tuple[Result, ...]:
-    """Round the kernels (results, P, k, k) of all results alike: what does not change then costs no bytes."""
+    """Round the kernels (results, P, k, k) on one scale for all results: what does not change then costs no bytes."""
     limits = tuple(float(limit) for limit in np.abs(kernels).max((0, 2, 3)))
     return tuple(
         Result(one.step, one.figures, one.labels, *pack_kernels(kernel, limits))
@@ -107,8 +107,8 @@ def _one_scale(results: list[Result], kernels: np.ndarray) -> tuple[Result, ...]
 def packed(recording: Recording) -> bytes:
     """The bytes of the file: figures, labels and kernels as one message, compressed with LZMA.
 
-    Kernels are rounded to LEVELS steps each way, which no eye tells from more, and lie with all results of a weight
-    side by side: that takes a fifth of the bytes.
+    Kernels are rounded to LEVELS steps in each direction, which look the same as more, and all results of a weight are
+    stored side by side: that takes a fifth of the bytes.
     """
     arrays: Arrays = {}
     values: Values = {"date": recording.date, "sha256": recording.sha256, "unseen": recording.unseen, "runs": []}

@@ -1,7 +1,7 @@
-"""Training for visitors: one run at a time, a line for the others, results shared by settings.
+"""Training for visitors: one run at a time, a queue for the others, results shared by equal settings.
 
-A run goes on while somebody watches: each look of a visitor says so for a few seconds. Whoever leaves stops looking,
-and the run holds where it is. What was reached is kept, so that the next one with the same settings sees it at once.
+A run continues while somebody watches: each look of a visitor counts for a few seconds. When a visitor leaves, they
+stop and the run pauses. Its results are kept, so that the next visitor with the same settings sees them at once.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ MOST = 60.0  # seconds of computing for a run
 WATCHED = 5.0  # seconds for which a look counts
 KEPT = 6  # runs whose results are kept
 PATIENCE = 60.0  # seconds for a few steps, on a busy machine
-CHUNK = 4  # steps between two answers at most, so that time left is told and others get their answers
+CHUNK = 4  # most steps between two answers, so that the time left can be shown and others get answers too
 
 
 @dataclass(eq=False)
 class Run:
-    """A run and what it has reached.
+    """A run and its results so far.
 
     Attributes:
         settings: Of the run.
         number: Tells it from an earlier run of the same settings.
         results: So far, the first before any step.
         pairs: The pairs of channels whose kernels are shown.
-        goals: Figures to beat, by upsampling, as in `Task`; empty until the first step is made, which is shown sooner.
+        goals: Figures to beat, by upsampling, as in `Task`; empty until the first step, which is shown sooner.
         labels: Of the scene that is shown, by upsampling, and "truth".
         kernel: (2 stride, 2 stride, C, K) float32, after the last result.
-        step: Steps made.
-        target: The step up to which somebody wants it to go on.
-        seconds: Computed so far: waiting for a processor that others use does not count.
+        step: Steps so far.
+        target: The step up to which somebody wants it to continue.
+        seconds: Computing time so far, without waiting for a processor that others use.
         training: Seconds on the clock that the steps took.
         measuring: Seconds on the clock that the last result took.
-        doing: What is being done, in words; "" when nothing is.
+        doing: The current activity in words; "" if there is none.
         trouble: Why it ended too early, in a sentence; "" if it did not.
-        watchers: Until when each visitor watches, by name.
+        watchers: Visitor -> until when that visitor watches.
     """
 
     settings: Settings
@@ -66,7 +66,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What Keras' process knows it by."""
+        """Its name in Keras' process."""
         return f"{self.number}"
 
     @property
@@ -76,13 +76,13 @@ class Run:
 
     @property
     def waiting(self) -> bool:
-        """Whether it should go on, as soon as it is its turn."""
+        """Whether it should continue as soon as it is its turn."""
         open_ = not self.results or (self.step < self.target and not self.done)
         return open_ and not self.trouble and any(until > time.monotonic() for until in self.watchers.values())
 
     @property
     def seconds_left(self) -> float:
-        """Estimate of what is left on the clock."""
+        """Estimated seconds left."""
         if not self.step:
             return MOST
         results = sum(step > self.step for step in RESULTS)
@@ -94,20 +94,20 @@ class Trainings:
 
     def __init__(self, keras: KerasProcess):
         self._keras = keras
-        self._runs: OrderedDict[Settings, Run] = OrderedDict()  # the one asked for last at the end
-        self._line: list[Run] = []  # those that wait, and first the one whose turn it is
+        self._runs: OrderedDict[Settings, Run] = OrderedDict()  # the most recently requested last
+        self._line: list[Run] = []  # the waiting runs; the first one is being trained
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._numbers = 0
 
     def want(self, visitor: str, settings: Settings, steps: int, press: bool = True) -> Run:
-        """Have a run go on, for as long as this is said again within WATCHED seconds.
+        """Let a run continue; to keep it going, repeat this within WATCHED seconds.
 
         Args:
             visitor: Who wants it.
             settings: Of the run; a new one begins if there is none.
             steps: Up to this step.
-            press: Whether the visitor has just pressed a button: then a run that ended in trouble begins anew.
+            press: Whether the visitor has just pressed a button: then a run that ended in trouble starts again.
         """
         with self._lock:
             run = self._runs.get(settings)
@@ -134,12 +134,12 @@ class Trainings:
         return self._runs.get(settings)
 
     def hold(self, visitor: str, settings: Settings, forget: bool = False) -> None:
-        """Let a run hold where it is, unless others watch it.
+        """Pause a run, unless others watch it.
 
         Args:
-            visitor: Who does not want more.
+            visitor: Who pauses it.
             settings: Of the run.
-            forget: Drop what it has reached, too.
+            forget: Drop its results, too.
         """
         with self._lock:
             if run := self._runs.get(settings):
@@ -150,12 +150,12 @@ class Trainings:
                         del self._runs[settings]
 
     def place(self, run: Run) -> int:
-        """How many runs are before this one; 0 when it is its turn."""
+        """How many runs are ahead of this one; 0 when it is its turn."""
         with self._lock:
             return self._line.index(run) if run in self._line else 0
 
     def _work(self) -> None:
-        """Advance the first run of the line until it holds, then the next; end when nobody waits."""
+        """Advance the first run in the queue until it pauses, then the next; end when none is waiting."""
         while True:
             with self._lock:
                 self._line = [run for run in self._line if run.waiting]
@@ -167,7 +167,7 @@ class Trainings:
                 self._advance(run)
             except ModelError as error:
                 run.trouble = str(error)
-            except Exception as error:  # the thread must not end: others wait
+            except Exception as error:  # the thread must not end: others are waiting
                 run.trouble = f"The training failed: {error}"
             run.doing = ""
 
@@ -187,7 +187,7 @@ class Trainings:
         run.doing = "Training"
         result = next(step for step in (*RESULTS, STEPS) if step > run.step)
         until = min(result, run.target, run.step + CHUNK)
-        if until <= run.step:  # just now nobody wants more
+        if until <= run.step:  # nobody wants more steps any longer
             return
         measure = until in (result, run.target)
         values, arrays = self._ask("advance", {"run": run.name, "steps": until - run.step, "measure": measure})

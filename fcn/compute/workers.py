@@ -1,7 +1,7 @@
-"""Computation that stays bounded however many ask for it: a few threads, a line before them, a store of their results.
+"""Computation that stays bounded under any load: a few threads, a queue in front of them, a store of their results.
 
-What two ask for at once is made once. Work that nobody waits for any more is dropped from the line. The threads keep no
-program alive: one that is stuck in a library does not stop the server from ending.
+Equal requests are computed once. Work that nobody waits for any more is dropped from the queue. The threads are
+daemons: one that is stuck in a library does not stop the server from ending.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PATIENCE = 0.3  # seconds between two looks at the place in line
 
 
 class Sized(Protocol):
-    """A result that says how much memory it takes."""
+    """A result that knows how much memory it takes."""
 
     @property
     def nbytes(self) -> int: ...
@@ -37,21 +37,21 @@ class _Job:
 
 
 class Workers:
-    """Threads that make things by key, and keep the last of them."""
+    """Threads that compute results by key, and keep the latest of them."""
 
     def __init__(self, threads: int, capacity: int, aside: Callable[[], AbstractContextManager[None]] = nullcontext):
         """Start the threads.
 
         Args:
-            threads: How many things are made at once.
+            threads: How many results are computed at once.
             capacity: Bytes of results kept; those not asked for the longest go first.
-            aside: What a thread that waits for a result is in meanwhile.
+            aside: Context that a thread enters while it waits for a result.
         """
         self._aside = aside
         self.capacity = capacity
         self.stored = 0  # bytes
         self._store: OrderedDict[Hashable, Sized] = OrderedDict()
-        self._jobs: dict[Hashable, _Job] = {}  # in the line or being made
+        self._jobs: dict[Hashable, _Job] = {}  # in the queue or running
         self._line: deque[_Job] = deque()
         self._lock = threading.Lock()
         self._more = threading.Condition(self._lock)
@@ -67,15 +67,15 @@ class Workers:
         keep: bool = True,
         urgent: bool = False,
     ) -> T:
-        """Return what is stored under a key, or wait until it is made.
+        """Return what is stored under a key, or wait until it is computed.
 
         Args:
-            key: What `make` depends on, all of it: whoever asks for the same key gets the same thing.
-            make: Makes it, on one of the threads.
-            waiting: Called every PATIENCE seconds with the number of jobs before this one, 0 when it is being made.
+            key: Everything that `make` depends on: equal keys give the same result.
+            make: Computes it, on one of the threads.
+            waiting: Called every PATIENCE seconds with the number of jobs ahead of this one, 0 when it is running.
                 It may raise to give up waiting.
-            keep: Store the result, which then says its size in `nbytes`.
-            urgent: Go before all others in the line.
+            keep: Store the result, which then needs `nbytes`.
+            urgent: Go ahead of all others in the queue.
 
         Raises:
             Exception: Whatever `make` or `waiting` raises.
@@ -87,7 +87,7 @@ class Workers:
             works = getattr(self._mine, "works", False)
             if not works:
                 job = self._join(key, make, keep, urgent)
-        if works:  # it would wait for itself if all threads did so
+        if works:  # if all threads waited here, none would be left to compute
             result = make()
             if keep:
                 self._keep(key, result)
@@ -98,7 +98,7 @@ class Workers:
                     try:
                         return job.future.result(PATIENCE)  # type: ignore[no-any-return]
                     except TimeoutError:
-                        if job.future.done():  # just now, or it is `make` that timed out
+                        if job.future.done():  # it finished just now, or `make` itself timed out
                             return job.future.result()  # type: ignore[no-any-return]
                         waiting(self._place(job))
         finally:
@@ -109,7 +109,7 @@ class Workers:
                     del self._jobs[key]
 
     def _join(self, key: Hashable, make: Callable[[], Any], keep: bool, urgent: bool) -> _Job:
-        """Put a job into the line, or find the one that is there already. Holds the lock."""
+        """Queue a job, or find the one already there. The caller holds the lock."""
         if key not in self._jobs:
             job = self._jobs[key] = _Job(key, make, keep, Future())
             (self._line.appendleft if urgent else self._line.append)(job)
@@ -119,7 +119,7 @@ class Workers:
         return job
 
     def _place(self, job: _Job) -> int:
-        """How many jobs are before this one in the line; those that run are not in it."""
+        """How many jobs are ahead of this one in the queue; running ones are not in it."""
         with self._lock:
             return self._line.index(job) + 1 if job in self._line else 0
 
@@ -138,7 +138,7 @@ class Workers:
             result, failure = job.make(), None
             if job.keep:
                 self._keep(job.key, result)
-        except BaseException as error:  # whoever waits gets it
+        except BaseException as error:  # raised again in those who wait
             result, failure = None, error
         with self._lock:
             del self._jobs[job.key]

@@ -1,4 +1,4 @@
-"""What is known of a model, as records: its card, and what the pages say beside it. Read with plain errors."""
+"""What is known about a model, as records: its card, and what else the pages show. Read with plain errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Limits(TypedDict, total=False):
 
     weights: dict[str, float]  # of figures of the score map
     bias: float
-    least: dict[str, float]  # of a figure; below it the model knows nothing of the photo
+    least: dict[str, float]  # of a figure; below it the model recognises nothing in the photo
 
 
 class Gain(TypedDict):
@@ -117,22 +117,22 @@ class RecipeRecord(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a model. Every figure that the pages show about a model comes from here.
+    """What is known about a model. Every figure that the pages show about it comes from here.
 
     Attributes:
         name: Name on the command line and in links; the files are NAME.keras and NAME.json.
         title: Name on the page.
         classes: Class names in index order.
-        palette: An RGB colour a class, 0-255.
+        palette: One RGB colour per class, 0-255.
         sha256: Hex digest of the model file.
         parameters: Number of weights.
-        references: Data the weights have seen, with authors and year.
+        references: Data that the weights were trained on, with authors and year.
         recipe: How it was trained.
-        notes: What was tried, and what it gave.
+        notes: What was tried, with the results.
         validation: How good it is, as `fcn.training.command.validate_card` measures it.
         date: Day of training, YYYY-MM-DD.
         converted: Hex digest of NAME.litert.npz, the model converted for LiteRT; "" if there is none. Training makes a
-            new card without it, so a conversion never outlives the model that it was made from.
+            new card without it, so a conversion never outlives its model.
     """
 
     name: str
@@ -170,7 +170,7 @@ class Card:
         """Return the validation scores of one stride and upsampling.
 
         Raises:
-            ModelError: The card holds no such row.
+            ModelError: The card has no such row.
         """
         row = self.find_scores(stride, upsampling)
         if row is None:
@@ -220,11 +220,11 @@ class Published(TypedDict):
 
 @dataclass(frozen=True)
 class Companion:
-    """What the pages show beside a model's card, from NAME.page.json. All of it may be missing.
+    """What the pages show besides a model's card, from NAME.page.json. Every field is optional.
 
     Attributes:
         scenes: Synthetic street scenes of the gallery; only for a model of their classes.
-        photos: Folder of sample photos with their CREDITS.json, seen from the folder of the models; "" for none.
+        photos: Folder of sample photos with their CREDITS.json, relative to the folder of the models; "" for none.
         failures: Samples on which the model fails.
         not_in_the_data: What the training photos do not show, as the end of a sentence.
         published: Published figures of other networks.
@@ -238,12 +238,12 @@ class Companion:
 
 
 def read_record(kind: type[Record], values: Any, file: str) -> Record:
-    """Make a dataclass of what a JSON file holds, after checking every value down to the leaves.
+    """Turn the content of a JSON file into a dataclass, after checking every value down to the leaves.
 
-    A record within a record may hold more than is known here, so that newer cards can be read.
+    A nested record may hold unknown fields, so that newer cards can be read.
 
     Raises:
-        ModelError: Something is missing, too much or of another type. It says where, and what was received.
+        ModelError: A field is missing, unknown or of the wrong type. The message says which, and what was received.
     """
     hints = get_type_hints(kind)
     required = {field.name for field in fields(kind) if field.default is MISSING}  # type: ignore[arg-type]
@@ -267,7 +267,7 @@ class _Unfit(ValueError):
 
 
 def _fit(value: Any, kind: Any, place: str) -> Any:
-    """Check a value of JSON against a type; lists become tuples where a tuple is wanted."""
+    """Check a JSON value against a type; lists become tuples where the type asks for one."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value

@@ -1,7 +1,7 @@
 """What runs the network: LiteRT on the converted file, or Keras, which is the reference and the fallback.
 
-Both give the same arrays under the same names. The converted file holds the network up to its score maps, and the
-trained upsampling kernels beside it: a server that runs on LiteRT never imports TensorFlow.
+Both give the same arrays under the same names. The converted file holds the network up to its score maps, plus the
+trained upsampling kernels: a server that runs on LiteRT never imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -102,9 +102,7 @@ class LiteRTEngine:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             self.kernels = {stride: _join_bytes(arrays[f"kernel_{stride}"]) for stride in STRIDES}
             self.mix = _join_bytes(arrays["mix"]) if "mix" in arrays else None
-            self._graph = _join_bytes(
-                arrays["graph"]
-            ).tobytes()  # the interpreter reads from it for as long as it lives
+            self._graph = _join_bytes(arrays["graph"]).tobytes()  # the interpreter reads from it as long as it exists
         self._interpreter = Interpreter(model_content=self._graph, num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -122,7 +120,7 @@ class LiteRTEngine:
         return named(arrays)
 
     def early(self, photo: np.ndarray) -> dict[int, np.ndarray]:
-        """As for `Engine`. An interpreter of its own keeps every tensor, which the quick one would overwrite."""
+        """As for `Engine`. A separate interpreter keeps every tensor, which the fast one would overwrite."""
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         interpreter = Interpreter(
@@ -159,7 +157,7 @@ def load(card: zoo.Card, engine: str | None = None, folder: Path | None = None) 
     Args:
         card: The model's card.
         engine: "litert" or "keras"; default: LiteRT where it is installed and the converted file is the card's.
-        folder: Where the files lie; default: `zoo.MODELS`.
+        folder: Where the files are; default: `zoo.MODELS`.
 
     Raises:
         ModelError: As for `zoo.load` and `zoo.converted`; or LiteRT was asked for and is not installed.

@@ -1,4 +1,4 @@
-"""The network: EfficientNet-Lite0 made fully convolutional, with one score map for each of three strides.
+"""The network: a fully convolutional EfficientNet-Lite0, with one score map for each of three strides.
 
 Read `build` top to bottom: a photo goes in, the backbone shrinks it 32 times, 1x1 convolutions score the classes,
 earlier features are added at strides 16 and 8, and one transposed convolution a stride brings the scores to full size.
@@ -62,9 +62,9 @@ def build(classes: int, shape_channels: int = SHAPE_CHANNELS, dropout: float = 0
         "scores_S" (N, H/S, W/S, C) float, unbounded class scores (logits), and
         "upsampled_S" (N, H, W, C), the same scores brought to full size by the transposed convolution
         of stride S, for S in 32, 16, 8. With shape channels also
-        "shape_32" (N, H/32, W/32, E) float, at least 0: what the transposed convolution of stride 32 sees beside the
+        "shape_32" (N, H/32, W/32, E) float, at least 0: what the transposed convolution of stride 32 sees besides the
         scores, and "mixed_32" (N, H/32, W/32, C), scores that a 1x1 convolution makes of both: enlarged bilinearly,
-        they show what mixing channels is worth without a kernel of its own.
+        they show what mixing channels is worth without a trained upsampling kernel.
 
     Raises:
         ValueError: There are fewer than two classes, or fewer than no shape channels.
@@ -84,8 +84,8 @@ def build(classes: int, shape_channels: int = SHAPE_CHANNELS, dropout: float = 0
     top, extra = features[32], []
     if shape_channels:
         shape = keras.layers.Conv2D(shape_channels, 1, activation="relu", name="shape_32")(features[32])
-        # The scores may use all that the shape channels know of classes, so that what these add in the transposed
-        # convolution is only where in a cell an edge lies.
+        # The scores may use all that the shape channels know about classes, so that all these add in the transposed
+        # convolution is where in a cell an edge lies.
         top = keras.layers.Concatenate(name="features_and_shape")([features[32], shape])
         extra = [shape]
 
@@ -165,12 +165,12 @@ def _score(features: Tensor, classes: int, stride: int, dropout: float) -> Tenso
     import keras
 
     features = keras.layers.Dropout(dropout, name=f"dropout_{stride}")(features)
-    # Zeros at the start, as in the paper: nothing is said before something is learned.
+    # Zeros at the start, as in the paper: no opinion before anything is learned.
     return keras.layers.Conv2D(classes, 1, kernel_initializer="zeros", name=f"score_{stride}")(features)
 
 
 def _mix(scores: Tensor, shape: Tensor, classes: int) -> Tensor:
-    """A 1x1 convolution of scores and shape channels that starts with the scores as they are."""
+    """A 1x1 convolution of scores and shape channels that starts by passing the scores through."""
     import keras
 
     layer = keras.layers.Conv2D(classes, 1, use_bias=False, kernel_initializer="zeros", name="mix_32")

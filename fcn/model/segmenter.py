@@ -1,4 +1,4 @@
-"""The only way from a photo to labels: the backbone runs once, and any upsampling is tried on what it gave."""
+"""The only path from a photo to labels: the backbone runs once, and any upsampling can be applied to its output."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from fcn.photos.images import WORKING_SIDE, Labels, Photo, Pixels, network_input
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What the network says of one photo: a score map for each stride.
+    """The network's output for one photo: a score map for each stride.
 
     Attributes:
         maps: Stride -> (H32 / stride, W32 / stride, C) float32 logits, padding included.
         shape: (H32 / 32, W32 / 32, E) float32, the shape channels; E is 0 for a model without.
         features: Stride -> (H32 / stride, W32 / stride, K) uint8, the K backbone channels that are strongest on
-            average, strongest first, each from its least (0) to its greatest value (255).
+            average, strongest first, each from its lowest (0) to its highest value (255).
         channels: Stride -> (K,) the numbers of those channels in the backbone.
         height: Rows of the photo at working size, pixels.
         width: Columns of the photo at working size, pixels.
@@ -79,8 +79,8 @@ class Segmentation:
     Attributes:
         labels: (h, w) uint8 class indices.
         confidence: (h, w) uint8, probability of the best class (softmax of the upsampled scores), 0 to 255 for 0 to 1,
-            worked out for one pixel in each block of 4 x 4 and good for its neighbours to a few percent; None if it
-            was not asked for.
+            computed for one pixel in each block of 4 x 4, which is within a few percent for its neighbours; None if
+            it was not requested.
         milliseconds: Time the upsampling and the choice of classes took.
     """
 
@@ -98,7 +98,7 @@ class Segmenter:
     """A loaded model. It keeps no state between photos, so threads may share it."""
 
     def __init__(self, engine: Engine, card: zoo.Card, kernels: dict[int, np.ndarray] | None = None):
-        """Take an engine into use.
+        """Wrap an engine.
 
         Args:
             engine: Runs the network.
@@ -128,7 +128,7 @@ class Segmenter:
 
         Args:
             name: Of the model.
-            engine: "litert" or "keras"; default: LiteRT where it can be had.
+            engine: "litert" or "keras"; default: LiteRT where it is available.
 
         Raises:
             ModelError: As for `zoo.read_card` and `engines.load`.
@@ -137,7 +137,7 @@ class Segmenter:
         return cls(engines.load(card, engine), card)
 
     def upsamplings(self, stride: int) -> tuple[str, ...]:
-        """Names of the upsamplings that `upsample` knows at a stride; "mixed" comes last, where it does."""
+        """Names of the upsamplings that `upsample` knows at a stride; "mixed" comes last, if at all."""
         mixed = stride == STRIDES[0] and self.engine.mix is not None
         return (*UPSAMPLINGS, "mixed") if mixed else UPSAMPLINGS
 
@@ -180,8 +180,8 @@ class Segmenter:
             scores: From `score` of the same model.
             stride: 32, 16 or 8.
             upsampling: "nearest", "bilinear" or "transposed"; "mixed", for stride 32 of a model with shape channels,
-                is bilinear on scores that these were mixed into.
-            confidence: Work out how probable the best class is, too.
+                is bilinear on scores with these mixed in.
+            confidence: Compute the probability of the best class, too.
 
         Raises:
             ModelError: There is no such stride or upsampling.
@@ -235,7 +235,7 @@ class Segmenter:
 def _best_probability(scores: np.ndarray, block: int = 4) -> np.ndarray:
     """Softmax of the best class: (h, w, C) float32 -> (h, w) uint8, 0 to 255 for 0 to 1.
 
-    Only one pixel a block is looked at: for all of them this would take longer than the network.
+    Only one pixel per block is computed: all of them would take longer than the network.
     """
     height, width = scores.shape[:2]
     rows, columns = (np.minimum(np.arange(0, side, block) + block // 2, side - 1) for side in (height, width))

@@ -1,16 +1,16 @@
 """The last step of an FCN: a coarse score map is enlarged by its stride, back to the size of the photo.
 
-Three ways are compared. Nearest repeats each cell. Bilinear interpolation blends neighbours and has nothing to learn. A
-transposed convolution inserts rows and columns
-of zeros between the cells and slides an ordinary convolution over the result; its kernel starts as bilinear
-interpolation and is trained from there. Here both are plain NumPy, the layers that are trained are Keras' (network.py).
+Three methods are compared. Nearest repeats each cell. Bilinear interpolation blends neighbours and has nothing to
+learn. A transposed convolution inserts rows and columns of zeros between the cells and slides an ordinary convolution
+over the result; its kernel starts as bilinear interpolation and is trained from there. All three are plain NumPy here;
+the layers that are trained are Keras' (network.py).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Names of the ways to enlarge, as they stand on the command line, in links and in cards; plainest first.
+#: Names of the methods on the command line, in links and in cards; plainest first.
 UPSAMPLINGS = ("nearest", "bilinear", "transposed")
 #: The four cells around a block of pixels: rows down and columns to the right.
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -85,7 +85,7 @@ def transposed(maps: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
 
 
 def arrange_weights(kernel: np.ndarray) -> np.ndarray:
-    """Arrange the kernel of a transposed convolution as a matrix; done once a model.
+    """Arrange the kernel of a transposed convolution as a matrix; done once per model.
 
     The output falls into blocks of stride x stride pixels, each between four cell centres. A kernel twice as wide as
     the stride reaches a block from just those four cells, with another quarter of it from each: a matrix product.

@@ -1,6 +1,6 @@
-"""The trained models: a file of weights each, beside it a card that says what it is and how good it is.
+"""The trained models: each has a file of weights, and a card that describes it and how good it is.
 
-A third file, NAME.page.json, may hold what the pages show with it: samples, failures, published figures.
+A third file, NAME.page.json, may hold what else the pages show: samples, failures, published figures.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from fcn.model.cards import Card, Companion, ScoreRow, Validation, read_record
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Card", "Companion", "ScoreRow", "Validation"]  # for those who look for the records beside the files
+__all__ = ["Card", "Companion", "ScoreRow", "Validation"]  # re-exported: callers import the records from here
 
 CONVERTED = ".litert.npz"  # after the model's name
 PAGE = ".page.json"  # likewise
-#: Where the models lie: the project's assets/models, unless FCN_MODELS names another folder. They are no part of the
+#: Where the models are: the project's assets/models, unless FCN_MODELS names another folder. They are not part of the
 #: installed package: a copy of it elsewhere needs FCN_MODELS.
 MODELS = Path(os.environ.get("FCN_MODELS") or Path(__file__).parents[2] / "assets" / "models")
 
@@ -34,7 +34,7 @@ def names(folder: Path | None = None) -> list[str]:
 
 
 def installed(folder: Path | None = None) -> list[str]:
-    """Names of all models of which a folder (default: MODELS) holds any file, the first of `names` first."""
+    """Names of all models with any file in a folder (default: MODELS), in the order of `names`."""
     models = {
         path.name.removesuffix(ending)
         for ending in (".json", ".keras", CONVERTED)
@@ -48,7 +48,7 @@ def read_card(name: str, folder: Path | None = None) -> Card:
 
     Args:
         name: A name of `names`.
-        folder: Where cards and model files lie; default: MODELS.
+        folder: Where cards and model files are; default: MODELS.
 
     Raises:
         ModelError: There is no such card, it is not JSON, or something in it is missing or of another type.
@@ -74,11 +74,11 @@ def read_card(name: str, folder: Path | None = None) -> Card:
 
 
 def read_companion(name: str, folder: Path | None = None) -> Companion:
-    """Read what the pages show beside a card. A model without such a file has the samples of one with its classes.
+    """Read what the pages show besides a card. A model without such a file gets the samples of one with its classes.
 
     Args:
         name: A name of `names`.
-        folder: Where the cards lie; default: MODELS.
+        folder: Where the cards are; default: MODELS.
 
     Raises:
         ModelError: It is not JSON, or something in it is of another type.
@@ -101,7 +101,7 @@ def _read_json(path: Path) -> Any:
 
 
 def write_card(card: Card, folder: Path) -> None:
-    """Write a card beside its model file, as JSON that reads well in a diff."""
+    """Write a card next to its model file, as JSON that reads well in a diff."""
     text = json.dumps(asdict(card), indent=1, ensure_ascii=False)
     (folder / f"{card.name}.json").write_text(text + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Files of strangers: nothing reaches Pillow but what decodes pixels, nothing enormous and nothing endless."""
+"""Untrusted files: Pillow sees only what decodes to pixels, and nothing enormous or endless."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ else:
     register_heif_opener(decode_threads=1)  # visitors come in parallel
     HEIF = ("HEIF",)
 
-# What Pillow has to say about a visitor's file belongs into no log.
+# Pillow's remarks on a visitor's file do not belong in a log.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 MAX_BYTES = 20 * 1024**2
 MAX_PIXELS = 50_000_000
-# Formats, modes and decoders that take more than 6 bytes a pixel (WebP 16, TIFF 16, HEIC 9, CMYK 8), or much time.
+# Formats, modes and decoders that take more than 6 bytes a pixel (WebP 16, TIFF 16, HEIC 9, CMYK 8), or are slow.
 FEWER_PIXELS = {"WEBP": 16_000_000, "TIFF": 18_000_000, "HEIF": 30_000_000, "CMYK": 36_000_000, "bmp_rle": 4_000_000}
 MAX_SIDE = 65_535  # as in JPEG; the decoder of PNG keeps three rows
 MAX_READS = 1_000_000  # of a few bytes each: about a second of Pillow's time
@@ -81,7 +81,7 @@ def open_header(
 
 
 def read_file(path: Path, error: type[FcnError] = PhotoError) -> bytes:
-    """Read a file that somebody names, unless it is too large, endless or no file at all.
+    """Read a file, unless it is too large, endless or not a file at all.
 
     Args:
         path: A file; or standard input or another open pipe, by its name in /dev.
@@ -91,7 +91,7 @@ def read_file(path: Path, error: type[FcnError] = PhotoError) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
-            check_length(status.st_size or 1, name, error)  # 0 may be a file that the system makes up
+            check_length(status.st_size or 1, name, error)  # files in /proc have size 0
             source: Path | int = path
         elif (descriptor := OPEN_PIPE.fullmatch(str(path))) and stat.S_ISFIFO(status.st_mode):
             source = int(descriptor[1] or 0)
@@ -118,18 +118,18 @@ def check_length(length: int, name: str, error: type[FcnError]) -> None:
 
 
 def shown_name(name: str) -> str:
-    """Make a file's name fit for a sentence: short, and without marks that would turn the direction of writing."""
+    """Make a file's name fit for a sentence: short, and without marks that would change the direction of writing."""
     text = "".join(filter(str.isprintable, name)).strip() or "The file"
     return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 21]}…{text[-20:]}"
 
 
 def _tenths(value: int, unit: int) -> float:
-    """Round up to a tenth of the unit: what is over a limit shall not read like the limit."""
+    """Round up to a tenth of the unit: a value over a limit must not read like the limit."""
     return -(-value * 10 // unit) / 10
 
 
 class _File(io.BytesIO):
-    """A file that ends the reading of endless tiny pieces: 20 MB of empty blocks keep Pillow busy for a minute."""
+    """A file that stops endless reads of tiny pieces: 20 MB of empty blocks keep Pillow busy for a minute."""
 
     reads = 0
 
@@ -141,7 +141,7 @@ class _File(io.BytesIO):
 
 
 def _plugin_open(data: bytes, formats: Sequence[str]) -> ImageFile.ImageFile:
-    """Do what Image.open does, less its size check: that warns or fails by global settings, and cannot say the size."""
+    """Do what Image.open does without its size check, which depends on global settings and cannot report the size."""
     for name in formats:
         factory, accept = pillow_plugin(name)
         if factory is not None and (accept is None or accept(data[:16])):
@@ -154,7 +154,7 @@ def _plugin_open(data: bytes, formats: Sequence[str]) -> ImageFile.ImageFile:
 
 
 def _lean(data: bytes) -> bytes:
-    """Leave out what decodes no pixel: broken it fails the file, and 20 MB of it cost Pillow minutes or gigabytes."""
+    """Leave out what holds no pixels: broken it fails the file, and 20 MB of it cost Pillow minutes or gigabytes."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _lean_png(data)
     if data.startswith(b"\xff\xd8\xff"):
@@ -179,7 +179,7 @@ def _lean_png(data: bytes) -> bytes:
 
 
 def _lean_jpeg(data: bytes) -> bytes:
-    """Keep what tells the colour space, the first EXIF, the tables and the scans, unless these are endless."""
+    """Keep what defines the colour space, the first EXIF, the tables and the scans, unless these are endless."""
     segments, exifs, scans, parts, place = [data[:2]], 0, 0, 0, 2
     while marker := JPEG_MARK.search(data, place):
         kind, start, place = marker[1][0], marker.start(), marker.end()
@@ -202,7 +202,7 @@ def _lean_jpeg(data: bytes) -> bytes:
 
 
 def _lean_tiff(data: bytes) -> bytes:
-    """Append a copy of the first directory without long lists and without directories of its own."""
+    """Append a copy of the first directory without long lists and without nested directories."""
     order, big = "<" if data.startswith(b"II") else ">", data[2] == 43
     where, count, entry, size = ("Q", "Q", "HHQ", 20) if big else ("L", "H", "HHL", 12)
     (start,) = struct.unpack_from(order + where, data, 8 if big else 4)

@@ -19,8 +19,8 @@ from fcn.errors import PhotoError
 from fcn.photos.files import HEIF, MAX_SIDE, failing_as, open_header, shown_name
 from fcn.photos.rgb import Pixels, rgb_pixels
 
-WORKING_SIDE = 480  # pixels, the longest side of a photo as the network sees it, unless another is asked for
-LARGEST = 960  # pixels, the longest working side that a light copy is good for, unless another is asked for
+WORKING_SIDE = 480  # pixels, the longest side of a photo as the network sees it, unless another is requested
+LARGEST = 960  # pixels, the longest working side that a light copy is meant for, unless another is requested
 MAX_EXIF = 1024**2
 STRIDE_MULTIPLE = 32  # the network's overall stride
 IGNORE_LABEL = 255  # a pixel that counts in no score
@@ -37,7 +37,7 @@ class Photo:
     """A decoded photo, upright.
 
     Attributes:
-        pixels: (H, W, 3) uint8 RGB, read-only. A light or shrunk copy has fewer than `size` says.
+        pixels: (H, W, 3) uint8 RGB, read-only. A light or shrunk copy has fewer than `size`.
         size: the photo's own (height, width) in pixels, as shown upright.
         sha256: hex digest of the bytes received; with the model's id, the key of every cache.
         notes: sentences for the visitor about what was done to the photo.
@@ -139,7 +139,7 @@ def shrink(photo: Photo | Pixels, max_side: int = WORKING_SIDE) -> Pixels:
         max_side: longest side of the working size in pixels, at least 1.
 
     Returns:
-        (height, width, 3) uint8, as `working_size` says.
+        (height, width, 3) uint8, at the size of `working_size`.
 
     Raises:
         ValueError: the copy was decoded for a smaller working size.

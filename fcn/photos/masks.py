@@ -34,10 +34,10 @@ def read_mask(
         data: the bytes of a PNG.
         size: (height, width) the mask must have, as in `Photo.size`.
         classes: number of classes, at most 255.
-        palette: one (red, green, blue) a class, 0-255; none, if only class indices are wanted.
+        palette: one (red, green, blue) per class, 0-255; none, if only class indices are allowed.
         name: what to call the mask in an error.
-        most: how many pixels the labels may have; of a larger mask every pixel is checked, and `fit` says which size
-            is returned. None for the mask's own size.
+        most: how many pixels the labels may have; of a larger mask every pixel is checked, and `fit` gives the size
+            returned. None for the mask's own size.
 
     Returns:
         (height, width) uint8: class indices and IGNORE_LABEL.
@@ -93,7 +93,7 @@ def _labels_from_indices(values: NDArray[np.generic], classes: int, name: str) -
 
 
 def _table(palette: Sequence[tuple[int, int, int]]) -> Labels:
-    """Label of every colour, (2^24,): quicker than one pass a class."""
+    """Label of every colour, (2^24,): quicker than one pass per class."""
     table = np.full(1 << 24, IGNORE_LABEL, np.uint8)
     for label, (red, green, blue) in enumerate(palette):
         table[(red << 16) + (green << 8) + blue] = label

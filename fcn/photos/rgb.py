@@ -35,7 +35,7 @@ def rgb_pixels(image: Image.Image, factor: int) -> tuple[Pixels, list[str]]:
 
 
 def to_rgb(image: Image.Image, span: tuple[float, float] = (0.0, 1.0)) -> tuple[Image.Image, list[str]]:
-    """Convert any Pillow mode to RGB; say so where a visitor could see a difference. `span` is for modes I and F."""
+    """Convert any Pillow mode to RGB, with notes where a difference could be visible; `span` is for modes I and F."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint32)
         grey = ((values + 128) // 257).astype(np.uint8)  # Pillow's own conversion clips everything above 255
@@ -58,7 +58,7 @@ def to_rgb(image: Image.Image, span: tuple[float, float] = (0.0, 1.0)) -> tuple[
 
 
 def _span(image: Image.Image) -> tuple[float, float]:
-    """Find the darkest and brightest value of modes I and F, whose range nobody knows."""
+    """Find the darkest and brightest value of modes I and F, whose range is not defined."""
     if image.mode not in ("I", "F"):
         return 0.0, 1.0
     extremes = [(float(values.min()), float(values.max())) for *_, band in bands(image) for values in [_finite(band)]]

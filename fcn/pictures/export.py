@@ -1,4 +1,4 @@
-"""What was computed for a photo, as files: pictures, shares, scores, and a README that says how each was made."""
+"""The results for a photo as files: pictures, shares, scores, and a README that explains how each was made."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def longest_side(size: tuple[int, int]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """All that the files are made of.
+    """Everything that the files are made from.
 
     Attributes:
         photo: The photo, decoded with `longest_side`.
         card: The model's card.
         scores: Its score maps of the photo.
         stride: Of the score map that was enlarged.
-        upsampling: The one whose labels are exported: "nearest", "bilinear" or "transposed".
-        against: The one that they are compared with.
+        upsampling: Of the labels that are exported: "nearest", "bilinear" or "transposed".
+        against: The upsampling that they are compared with.
         by_upsampling: Labels (h, w) uint8 at working size, by upsampling.
         opacity: Of the colours of the overlay, 0 to 1.
-        code: The same in Keras, as `keras_code.write` gives it.
+        code: The same in Keras, from `keras_code.write`.
     """
 
     photo: Photo
@@ -136,7 +136,7 @@ def readme_txt(export: Export) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-#: File name -> what makes it.
+#: File name -> the function that writes it.
 FILES: dict[str, Callable[[Export], bytes]] = {
     "labels.png": labels_png,
     "overlay.png": overlay_png,

@@ -31,7 +31,7 @@ scores = outputs["scores_{stride}"]
 # Upsample: {words}
 '''
 RESIZE = 'full = keras.ops.image.resize(scores, pixels.shape[:2], interpolation="{upsampling}")\n'
-SHAPE = """# Shape channels tell the kernel where in a cell an edge lies
+SHAPE = """# Shape channels show the kernel where in a cell an edge lies
 maps = keras.ops.concatenate([scores, outputs["shape_32"]], axis=-1)
 """
 TRANSPOSED = """{maps}enlarge = keras.layers.Conv2DTranspose(

@@ -23,7 +23,7 @@ def overlay(pixels: Pixels, labels: Labels, palette: Palette, opacity: float, ba
     Args:
         pixels: (H, W, 3) uint8 RGB.
         labels: (H, W) uint8 class indices.
-        palette: An RGB colour a class.
+        palette: One RGB colour per class.
         opacity: 0 shows the photo, 1 the colours alone.
         background: Index of the class that gets no colour and is slightly dimmed.
 
@@ -71,11 +71,11 @@ def labels_png(labels: Labels, palette: Palette) -> bytes:
 
 
 def cells_png(labels: Labels, palette: Palette, stride: int, height: int, width: int, grid: bool = False) -> bytes:
-    """Draw a coarse label map as large cells that lie over the photo exactly.
+    """Draw a coarse label map as large cells that match the photo exactly.
 
     Args:
         labels: (ceil(height / stride), ceil(width / stride)) uint8 class indices of the cells.
-        palette: An RGB colour a class.
+        palette: One RGB colour per class.
         stride: Side of a cell, pixels of the photo at working size.
         height: Rows of the photo at working size; the last cells are cut there.
         width: Columns of the photo at working size.

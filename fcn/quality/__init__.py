@@ -1,1 +1,1 @@
-"""Labels against the truth."""
+"""Labels compared with ground truth."""

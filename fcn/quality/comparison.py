@@ -23,7 +23,7 @@ Measure = Callable[[Scorer, np.ndarray], float]
 def compare(
     segmenter: Segmenter, samples: Iterable[tuple[Pixels, Labels]], max_side: int = WORKING_SIDE
 ) -> dict[str, Any]:
-    """Compare the transposed convolution of stride 32 with what has no kernel of its own, on the same photos.
+    """Compare the transposed convolution of stride 32 with upsamplings without a trained kernel, on the same photos.
 
     The rivals are bilinear interpolation of the scores and, for a model with shape channels, "mixed": bilinear
     interpolation of scores into which a trained 1x1 convolution has mixed these channels.
@@ -36,7 +36,7 @@ def compare(
     Returns:
         "images"; "scores", percent by upsampling and measure; and "gains", for each rival and measure the points by
         which transposed is ahead: "mean", and "low" and "high", the bounds of a 95 % interval from a paired bootstrap
-        over photos. The rival "best" is the better of the others in that measure. None where the data cannot tell.
+        over photos. The rival "best" is the better of the others in that measure. None where the data cannot decide.
 
     Raises:
         ModelError: There is nothing to compare.

@@ -57,7 +57,7 @@ def read_pair(pair: Pair, classes: int, max_side: int | None = None) -> tuple[Pi
 
     Raises:
         PhotoError: The photo cannot be read.
-        MaskError: The mask cannot be read, has another size than its photo, or holds unknown classes.
+        MaskError: The mask cannot be read, has a different size from its photo, or holds unknown classes.
     """
     photo = decode(read_file(pair[0]), pair[0].name, max_side=max_side)
     labels = read_mask(read_file(pair[1], MaskError), photo.size, classes, name=f"The mask {shown_name(pair[1].name)}")
@@ -90,7 +90,7 @@ def score_variants(
     variants: Iterable[Variant],
     max_side: int = WORKING_SIDE,
 ) -> dict[Variant, Scorer]:
-    """Score several ways to enlarge on the same photos; one pass of the backbone a photo serves all of them."""
+    """Score several variants on the same photos; one pass of the backbone per photo serves all of them."""
     scorers = {variant: Scorer(len(segmenter.card.classes)) for variant in variants}
     for pixels, truth in samples:
         scores = segmenter.score(pixels, max_side)
@@ -100,17 +100,17 @@ def score_variants(
 
 
 def upper_bound(masks: Iterable[Labels], classes: int) -> list[dict[str, Any]]:
-    """What is lost by shrinking alone: ground truth made smaller and larger again, scored against itself.
+    """What shrinking alone costs: ground truth is made smaller and larger again, and scored against itself.
 
-    It bounds a network that gives in each cell the share of each class. A trained one may pass it: its scores are free
-    to say where in a cell an edge lies.
+    It bounds a network that predicts the share of each class in each cell. A trained one can exceed it: its scores may
+    also express where in a cell an edge lies.
 
     Args:
         masks: (H, W) uint8 class indices or IGNORE_LABEL.
         classes: Number of classes.
 
     Returns:
-        A row for each factor: "factor", and mIoU in percent after "nearest" and "bilinear" resizing both ways.
+        A row for each factor: "factor", and mIoU in percent after "nearest" and "bilinear" shrinking and enlarging.
 
     Source:
         Long, Shelhamer, Darrell: Fully convolutional networks for semantic segmentation, 2015, appendix A.

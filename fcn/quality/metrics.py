@@ -32,8 +32,8 @@ def confusion_matrix(truth: Labels, prediction: Labels, classes: int) -> Matrix:
         (classes, classes) int64, one row a true class, one column a predicted class. Matrices of photos add up.
 
     Raises:
-        MaskError: the shapes differ, or truth holds a value that is no class.
-        ModelError: prediction holds a value that is no class.
+        MaskError: the shapes differ, or truth holds a value that is not a class.
+        ModelError: prediction holds a value that is not a class.
     """
     if truth.shape != prediction.shape:
         raise MaskError(f"The mask has shape {truth.shape} and the labels {prediction.shape}. Use a mask of that size.")

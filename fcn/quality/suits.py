@@ -1,8 +1,8 @@
-"""Which model suits a photo, judged by what each says of it; and the measurement that sets the limits.
+"""Which model suits a photo, judged by the models' own outputs; and the measurement that sets the limits.
 
 Each model brings evidence: a weighted sum of three figures of its score map at stride 32. The model with the most is
-chosen. The weights are a logistic regression, fitted so that it chooses the right model on training photos; they stand
-in the cards and are measured again for new weights by `python -m fcn suits`.
+chosen. The weights are a logistic regression, fitted so that it chooses the right model on training photos; they are
+stored in the cards and are measured again for new weights by `python -m fcn suits`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ FEATURES = ("subject", "energy", "confidence")
 STEPS, RATE, DECAY = 3000, 0.5, 0.01  # of the fit
 ELSEWHERE = 1.5  # how much less energy photos from other places have than those trained on, as seen in free photos
 #: What is limited, for models without and with a class for background: the percent of the training photos that may fall
-#: below, and how much less is allowed. Such a photo is still known if the other model knows it.
+#: below, and how much less is allowed. Such a photo still counts as recognised if the other model recognises it.
 LIMITS = {False: ("energy", 2, ELSEWHERE), True: ("certainty", 3.5, 0.0)}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found for a photo.
+    """The judgement of a photo.
 
     Attributes:
         model: Name of the model that suits best.
-        recognised: Whether the photo shows what the model knows at all.
+        recognised: Whether the photo shows anything that the model knows.
     """
 
     model: str
@@ -46,12 +46,12 @@ class Verdict:
 
 
 def features(scores: Scores, card: zoo.Card) -> dict[str, float]:
-    """Describe what a model says of a photo, in figures.
+    """Describe a model's output for a photo in figures.
 
     Returns:
-        "subject": log of the share of the photo that is no background, 0 for a model without that class. "energy": mean
-        log of the sum of exponentials of a cell's scores, large where the network saw much that it knows. "confidence":
-        mean probability of the best class. "certainty": the greatest probability of a class that is no background.
+        "subject": log of the share that is not background, 0 for a model without that class. "energy": mean
+        log of the sum of exponentials of a cell's scores, large where the network recognises much. "confidence":
+        mean probability of the best class. "certainty": the highest probability of a class other than background.
     """
     cells, shares = scores.cells(32), scores.probabilities(32)  # (h, w, C)
     highest = cells.max(-1)
@@ -78,7 +78,7 @@ def judge(figures: Mapping[str, dict[str, float]], cards: Mapping[str, zoo.Card]
         return Verdict(next(iter(figures)), True)
     limits = {name: cards[name].validation["suits"] for name in measured}
     order = sorted(measured, key=lambda name: -_evidence(figures[name], limits[name]))
-    for name in order:  # the better one may know nothing of the photo, where the other does
+    for name in order:  # the better one may recognise nothing in the photo, while the other does
         if all(figures[name][feature] >= least for feature, least in limits[name]["least"].items()):
             return Verdict(name, True)
     return Verdict(order[0], False)
@@ -93,7 +93,7 @@ def measure(photos: Mapping[str, Iterable[Pixels]], segmenters: Mapping[str, Seg
 
     Returns:
         By model: "weights" of FEATURES and "bias" of its evidence; and "least", a limit
-        of one figure: a photo below it shows nothing that the model knows.
+        of one figure: in a photo below it the model recognises nothing.
 
     Raises:
         ModelError: There are not two models.
@@ -165,7 +165,7 @@ def _evidence(figures: Mapping[str, float], suits: Limits) -> float:
 
 
 def _fit(table: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, float]:
-    """Logistic regression by gradient descent, both kinds counting alike: (N, F) and (N,) -> (F,) and the bias."""
+    """Logistic regression by gradient descent, both kinds weighted equally: (N, F) and (N,) -> (F,) and the bias."""
     mean, spread = table.mean(0), np.maximum(table.std(0), 1e-6)
     rows = np.column_stack([(table - mean) / spread, np.ones(len(table))])
     share = np.where(targets == 1, targets.mean(), 1 - targets.mean())

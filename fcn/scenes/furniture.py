@@ -1,4 +1,4 @@
-"""What stands along a street: lamp posts, signs, traffic lights, trees and fences."""
+"""Street furniture: lamp posts, signs, traffic lights, trees and fences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every street lies in: the sky, the horizon and the ground."""
+"""The surroundings of every street: the sky, the horizon and the ground."""
 
 from __future__ import annotations
 

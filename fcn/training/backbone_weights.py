@@ -16,7 +16,7 @@ Weights = dict[str, np.ndarray]
 
 
 def load_imagenet(model: keras.Model) -> None:
-    """Copy the ImageNet weights into the backbone's layers; heads are left as they are.
+    """Copy the ImageNet weights into the backbone's layers; the heads are not changed.
 
     Args:
         model: A network of `fcn.model.network.build`. It is changed in place.
@@ -37,9 +37,9 @@ def load_imagenet(model: keras.Model) -> None:
 
 
 def load_earlier(model: keras.Model, earlier: keras.Model) -> None:
-    """Copy the weights of an earlier model of the same classes; what it lacks keeps its start.
+    """Copy the weights of an earlier model of the same classes; layers that it lacks keep their initial weights.
 
-    The transposed convolutions to full size begin anew, with bilinear kernels. An earlier model without shape channels
+    The transposed convolutions to full size start again from bilinear kernels. An earlier model without shape channels
     scored the features alone: the weights of the shape channels are zero then.
 
     Args:

@@ -19,12 +19,12 @@ def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier:
     Args:
         name: A recipe's name.
         data: Folder with train/ and val/, or "synthetic".
-        out: The model file, *.keras. What is needed to go on after a stop is kept in a folder beside it.
-        quick: One short epoch a phase.
+        out: The model file, *.keras. What is needed to resume is kept in a folder next to it.
+        quick: One short epoch per phase.
         earlier: A trained .keras file to start from; default: ImageNet's weights for the backbone.
 
     Raises:
-        DataError: The recipe, the folder or the file name will not do.
+        DataError: The recipe, the folder or the file name is not usable.
         ModelError: A package needed for training is missing.
     """
     if name not in RECIPES:
@@ -41,7 +41,7 @@ def train_to_file(name: str, data: str, out: Path, quick: bool = False, earlier:
     from fcn.training.loop import train
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    # A run of another recipe, data or length must not take this one's half-trained weights for its own.
+    # A run of another recipe, data or length must not resume from this one's half-trained weights.
     run = f"{name}-{Path(data).name}{'-quick' if quick else ''}"
     work = out.with_suffix(f".{run}.training")
     model = train(recipe, folder, work, say=lambda line: print(line, flush=True), quick=quick, earlier=earlier)
@@ -73,13 +73,13 @@ def save(model: Any, recipe: Recipe, out: Path) -> None:
 
 
 def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool = False) -> cards.Validation:
-    """All that a card tells of a model's quality, on its validation photos.
+    """Everything that a card records about a model's quality, on its validation photos.
 
     Args:
         model: The network.
         card: Its card, for the classes.
         folder: The data folder; None measures on synthetic scenes.
-        quick: Look at two photos only.
+        quick: Use two photos only.
 
     Returns:
         "data" and "images", what was measured on; "results", as `evaluate` returns them; "upper_bound", as
@@ -109,7 +109,7 @@ def validate_card(model: Any, card: zoo.Card, folder: Path | None, quick: bool =
 
 
 def _validation(folder: Path | None, classes: int, quick: bool) -> Any:
-    """Validation photos, read when they are looked at; synthetic scenes where there is no folder."""
+    """Validation photos, read when they are needed; synthetic scenes where there is no folder."""
     from fcn.photos.images import WORKING_SIDE
     from fcn.quality.evaluation import find_pairs, read_pair
     from fcn.training.dataset import VALIDATION_SEED, SceneFolder

@@ -1,4 +1,4 @@
-"""Batches for training: photos of a folder or synthetic street scenes, augmented on the way."""
+"""Batches for training: photos of a folder or synthetic street scenes, augmented as they are read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCENES = 600
 
 
 class SceneFolder:
-    """Synthetic scenes, drawn when first asked for; it stands in where a folder of photos would."""
+    """Synthetic scenes, drawn when first used, in place of a folder of photos."""
 
     def __init__(self, first_seed: int, count: int = SCENES):
         self.first_seed, self.count = first_seed, count

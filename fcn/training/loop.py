@@ -44,14 +44,14 @@ def train(
     quick: bool = False,
     earlier: Path | None = None,
 ) -> keras.Model:
-    """Train a model, or go on with a training that was stopped.
+    """Train a model, or resume a training that was stopped.
 
     Args:
         recipe: What to train and how.
         data: Folder with train/ and val/, each with images/ and labels/; None for synthetic scenes alone.
-        work: Folder for what is needed to go on: made if missing, left in place at the end.
+        work: Folder for what is needed to resume: created if missing, left in place at the end.
         say: Receives the progress lines.
-        quick: Few scenes and one short epoch a phase: proves that the machinery runs.
+        quick: Few scenes and one short epoch per phase: proves that the code runs.
         earlier: A trained .keras file to start from; default: ImageNet's weights for the backbone.
 
     Returns:

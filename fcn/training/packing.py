@@ -1,4 +1,4 @@
-"""A trained model made small for its file: what it computes changes by no more than rounding."""
+"""Shrinks the file of a trained model: its results change by no more than rounding."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Phase:
         backbone: Learning rate of the backbone, as a share of the heads' rate.
         trains: "late", for everything but the layers up to stride 4 and batch normalisation, which keep what
             ImageNet gave them; or "upsampling", for what enlarges the maps of the frozen network.
-        average: Momentum of the moving average of the weights, which is what is kept in the end.
+        average: Momentum of the moving average of the weights, which are kept in the end.
     """
 
     epochs: int
@@ -40,8 +40,8 @@ class Recipe:
     Attributes:
         title: Name on the page.
         classes: Class names in index order.
-        palette: An RGB colour a class, 0-255.
-        references: Data the weights have seen.
+        palette: One RGB colour per class, 0-255.
+        references: Data that the weights were trained on.
         phases: Training, in order.
         scene_share: Share of the photos in a batch that are synthetic street scenes, 0 to 1.
         batch: Photos a step; a multiple of 4.

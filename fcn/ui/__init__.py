@@ -1,1 +1,1 @@
-"""The pages and their parts: with app.py, the only code that knows of Streamlit."""
+"""The pages and their parts: with app.py, the only code that uses Streamlit."""

@@ -1,7 +1,7 @@
 """What a visitor has chosen on the first screen: one typed place for the session, the link and the browser.
 
-The link holds what differs from the default. It is written once for each choice, so that one step back in the browser
-is one choice taken back; and read whenever it is not the one written last, that is after a step back or a new link.
+The link holds what differs from the default. It is written once for each choice, so that the browser's back button
+undoes one choice; and it is read whenever it is not the one written last: after a step back or with a new link.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Choices:
         sample: Name of the sample; "" shows the visitor's own photo, or the first sample.
         stride: Of the score map.
         upsampling: A name of UPSAMPLING_TITLES.
-        against: The upsampling that it is compared with; "" takes the plainer neighbour.
+        against: The upsampling that it is compared with; "" takes the one in AGAINST.
         cells: A name of CELLS: what the middle picture shows.
         view: A name of VIEWS: what the right picture shows.
         target: Name of the class whose score is shown; "" is the one that covers most.
         channel: Place of the feature map or shape channel shown, 1 is the strongest.
         opacity: Of the colours over the photo, percent.
-        names: Whether the classes' names stand on their regions.
+        names: Whether the classes' names are drawn on their regions.
         size: Longest side of the working size, pixels.
     """
 
@@ -86,7 +86,7 @@ def current() -> Choices:
 
 
 def choose(**changes: Any) -> None:
-    """Change some of the choices, and the link with them in one step; wrong values give the default."""
+    """Change some of the choices and, in one step, the link; wrong values give the default."""
     values = {**plain(current()), **changes}
     choices = from_values(values)
     st.session_state[Session.CHOICES] = choices
@@ -113,7 +113,7 @@ def choose_photo(sample: str) -> None:
 
 
 def from_link(parameters: Mapping[str, str]) -> Choices:
-    """Read the choices from a link; what cannot be understood has its default."""
+    """Read the choices from a link; what cannot be understood keeps its default."""
     names = {PARAMETERS.get(field.name, field.name): field.name for field in fields(Choices)}
     return from_values({names[name]: value for name, value in parameters.items() if name in names})
 
@@ -154,7 +154,7 @@ def _one_of(names: Mapping[str, str]) -> Callable[[str], str | None]:
 
 def _number(allowed: Callable[[int], bool]) -> Callable[[str], int | None]:
     def read(text: str) -> int | None:
-        match = re.fullmatch(r"(?:FCN-)?(\d{1,4})s?", text)  # "FCN-8s" stands in older links
+        match = re.fullmatch(r"(?:FCN-)?(\d{1,4})s?", text)  # older links have "FCN-8s"
         return int(match[1]) if match and allowed(int(match[1])) else None
 
     return read

@@ -45,7 +45,7 @@ _turns = threading.BoundedSemaphore(TURNS)
 _exports = threading.Lock()
 failed: dict[tuple[str, str], str] = {}  # model and folder -> why it could not be loaded
 _mine = threading.local()  # .held: whether this thread has a turn
-BLAS_THREADS = 1  # visitors come in parallel; threads that wait for each other only slow them
+BLAS_THREADS = 1  # visitors come in parallel; more threads per photo would only wait for each other
 STORE = 64 * 1024**2  # bytes of results
 KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
 KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
@@ -54,11 +54,11 @@ keep_uploads_in_memory(MAX_BYTES + 1024**2)
 
 
 class Encoded(bytes):
-    """An encoded picture that says its size, as the store wants it."""
+    """An encoded picture with its size, which the store needs."""
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Bytes of memory."""
         return len(self)
 
 
@@ -70,7 +70,7 @@ def keras() -> KerasProcess:
 
 @st.cache_resource(show_spinner=False)
 def keras_line() -> Workers:
-    """Where questions to Keras wait: not on the threads that photos need."""
+    """The queue for questions to Keras, apart from the threads that photos need."""
     return Workers(1, KERAS_STORE, _aside)
 
 
@@ -128,7 +128,7 @@ def names() -> list[str]:
 
 
 def _problem(model: str) -> str | None:
-    """What is wrong with a model, as far as is known without loading it; None if nothing is."""
+    """What is wrong with a model, as far as can be seen without loading it; None if nothing is."""
     if sentence := failed.get((model, str(zoo.MODELS))):
         return sentence
     try:
@@ -140,7 +140,7 @@ def _problem(model: str) -> str | None:
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """Draw something, no more at once than TURNS: hundreds of threads would starve the one that talks to the browsers.
+    """Draw something, no more at once than TURNS: hundreds of threads would starve the one that serves the browsers.
 
     A part of a page that is being drawn shares its turn.
     """
@@ -157,7 +157,7 @@ def turn() -> Iterator[None]:
 
 @contextmanager
 def _aside() -> Iterator[None]:
-    """Let others have the turn, if this thread has one."""
+    """Release this thread's turn, if it has one."""
     held = getattr(_mine, "held", False)
     if held:
         _turns.release()
@@ -169,7 +169,7 @@ def _aside() -> Iterator[None]:
 
 
 def scores_key(model: str, photo: str, max_side: int) -> Hashable:
-    """Under what `scores` keeps its result."""
+    """The key under which `scores` keeps its result."""
     return ("scores", model, photo, max_side)
 
 
@@ -183,7 +183,7 @@ def scores(
         photo: SHA-256 of the photo.
         max_side: Longest side of the working size, pixels.
         read: Returns the photo, as `Segmenter.score` takes it; called if the score maps are not in the store.
-        placeholder: Where to show the place in line, if it comes to waiting.
+        placeholder: Where to show the place in the queue, if there is one.
     """
     network = segmenter(model)
     return compute_once(scores_key(model, photo, max_side), lambda: network.score(read(), max_side), placeholder)
@@ -231,14 +231,14 @@ def decode(data: bytes, name: str) -> Photo:
 
 
 def upsample_with_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
-    """What Keras gives; see `KerasProcess.transposed`."""
+    """Upsample with Keras; see `KerasProcess.transposed`."""
     key = (scores.shape, scores.tobytes(), stride, kernel.shape, kernel.tobytes())
     process = keras()
     return keras_line().get(key, lambda: process.transposed(scores, stride, kernel), _look_up)
 
 
 def training_obstacle() -> str | None:
-    """Why nobody can train now, in a sentence; None if one can."""
+    """Why training is not possible now, in a sentence; None if it is."""
     free = free_memory()
     if keras().pid is not None or free is None or free >= KERAS_MEMORY:
         return None
@@ -258,9 +258,9 @@ def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
 def compute_once(
     key: Hashable, make: Callable[[], T], placeholder: DeltaGenerator | None = None, keep: bool = True
 ) -> T:
-    """Make something on the shared threads, or take what was made before; see `Workers.get`.
+    """Compute a result on the shared threads, or take it from the store; see `Workers.get`.
 
-    While waiting Streamlit gets a chance to end the run of a visitor who has left.
+    While waiting, Streamlit gets a chance to end the run of a visitor who has left.
     """
 
     def waiting(before: int) -> None:
@@ -290,7 +290,7 @@ class _Sized(Generic[T]):
 
 
 def memoize(make: Callable[P, T]) -> Callable[P, T]:
-    """Make a function keep its results, by its arguments; those whose names begin with "_" do not count."""
+    """Let a function keep its results by its arguments; those whose names begin with "_" do not count."""
     signature = inspect.signature(make)
 
     @wraps(make)
@@ -318,7 +318,7 @@ def _size(value: Any) -> int:
 
 
 def export_file(make: Callable[[], bytes]) -> bytes:
-    """Make a file for a download, which Streamlit asks for outside of any visit, on the shared threads too.
+    """Write a file for a download, which Streamlit requests outside of any visit, on the shared threads too.
 
     One at a time: a ZIP of 16 megapixels takes 200 MB while it is made.
     """

@@ -20,7 +20,7 @@ def choice_control(
     option_title: Callable[[T], str] = str,
     help: str | None = None,
 ) -> T:
-    """Draw the choice, kept in the link under `key`; a link that empties it gives the default, one may lock it."""
+    """Draw the choice, kept in the link under `key`; an empty value gives the default, and a link may lock it."""
     chosen = st.segmented_control(
         label,
         list(options),
@@ -37,5 +37,5 @@ def choice_control(
 
 
 def tiny(number: float) -> str:
-    """A difference close to rounding error, as 2e-07; nothing at all as 0."""
+    """A difference close to rounding error, as 2e-07; exactly nothing as 0."""
     return f"{number:.0e}" if number else "0"

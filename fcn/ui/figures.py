@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-SEQUENTIAL, DIVERGING = "Cividis", "RdBu_r"  # both can be told apart with any colour vision
+SEQUENTIAL, DIVERGING = "Cividis", "RdBu_r"  # both are readable with any colour vision
 PALE = [[0, "#f7fbff"], [1, "#4292c6"]]  # under numbers: black reads well on all of it
 QUIET = {"displayModeBar": False, "scrollZoom": False}
 

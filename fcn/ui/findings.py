@@ -1,4 +1,4 @@
-"""Sentences that draw a conclusion from a model's card, computed from the figures that stand in them."""
+"""Sentences that draw a conclusion from a model's card, computed from the figures in them."""
 
 from __future__ import annotations
 

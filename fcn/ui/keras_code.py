@@ -1,4 +1,4 @@
-"""In Keras: what is on the screen as a few lines of Python, ready to copy, on every page."""
+"""In Keras: what a page shows as a few lines of Python, ready to copy."""
 
 from __future__ import annotations
 

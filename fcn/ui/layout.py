@@ -57,10 +57,10 @@ def header(pages: Sequence[StreamlitPage]) -> None:
 
 
 def actions() -> DeltaGenerator:
-    """Where the page may put actions of its own, left of Share; where it stands for a page without the row."""
+    """Where the page may put its own actions: left of Share, or in place on a page without the row."""
     return _actions.get(None) or st.container()
 
 
 def unseen(name: str) -> DeltaGenerator:
-    """A place for parts that work without being seen."""
+    """A place for parts that work invisibly."""
     return st.container(key=f"unseen-{name}")

@@ -26,15 +26,15 @@ def model_switch() -> str:
 
 
 def show_error(sentence: str) -> None:
-    """Show what is wrong, as it is: a file name in it may look like Markdown."""
+    """Show an error to the letter: a file name in it may look like Markdown."""
     st.error(plain(sentence), icon=":material/error:")
 
 
 def plain(text: str) -> str:
-    """Markdown that reads as a text does, to the letter.
+    """Markdown that is shown as this text, to the letter.
 
-    Marks are escaped. Addresses (www.x.jpg, a@b.c), icons and arrows are drawn all the same, unless something stands in
-    them: the word joiner, which nobody sees. The beginning could be a list.
+    Special characters are escaped. Addresses (www.x.jpg, a@b.c), icons and arrows would still be converted, so they are
+    broken up by an invisible word joiner. The beginning could be a list.
     """
     text = re.sub(r"(?i)(?<=www)(?=\.)|(?<=:)(?=//|material/|streamlit:)|(?=@)|(?<=\s[<>~-])(?=[-=>])", "\u2060", text)
     text = re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", text)

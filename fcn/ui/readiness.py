@@ -1,4 +1,4 @@
-"""Whether this server can show a result: which models work, and whether the way of a photo is open."""
+"""Whether this server can show a result: which models work, and whether a photo gets through."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fcn.errors import ModelError
 from fcn.model import zoo
 from fcn.ui import compute
 
-SIDE = 64  # pixels of the photo that is looked at
+SIDE = 64  # pixels of the tiny photo
 PATIENCE = 5.0  # seconds that it may take
 
 
 def preload() -> tuple[dict[str, str], dict[str, str]]:
-    """Load every model of which there is a file; return the engine of each, and what is wrong with the others.
+    """Load every model with a file; return the engine of each, and what is wrong with the others.
 
     A model that cannot be loaded is on no page until the next start.
     """
@@ -34,14 +34,14 @@ def preload() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def look(models: list[str], patience: float = PATIENCE) -> None:
-    """Send a tiny photo the way of every photo, before all that wait.
+    """Send a tiny photo along the path of every photo, ahead of all that wait.
 
     Args:
-        models: That look at it.
+        models: Which segment it.
         patience: Seconds.
 
     Raises:
-        TimeoutError: It took longer, so visitors wait in vain.
+        TimeoutError: It took longer, so visitors would wait in vain.
     """
     end = time.monotonic() + patience
 

@@ -1,7 +1,7 @@
-"""Parts of a page that Streamlit draws again by themselves, without app.py: they take turns too.
+"""Parts of a page that Streamlit redraws on their own, without app.py: they take turns too.
 
 Whatever is drawn, a page, a fragment or a dialog, counts among the few at once that `compute.turn` allows, and an error
-that a visitor may read ends in a sentence in its place. Nothing else in the project calls `st.fragment` or `st.dialog`.
+that a visitor may read is shown in its place. Nothing else in the project calls `st.fragment` or `st.dialog`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What one visit may keep in memory, and for how long: limits that hold for whoever talks to the server without a page.
+"""What one visit may keep in memory, and for how long: limits that also hold for clients without a page.
 
-Streamlit keeps every file that a visit sends until the visit ends, takes in files of visits that are over, and notices
+Streamlit keeps every file that a visit sends until the visit ends, accepts files of visits that are over, and notices
 the end of a visit only when another one ends. `install` changes all three; tests/server/test_visits.py fails when an
 update of Streamlit undoes it.
 """
@@ -35,7 +35,7 @@ _left: dict[str, float] = {}  # visit without a connection -> when it broke
 
 
 def install() -> None:
-    """Hold all visits of this process to the limits from now on. A test of pages alone has no server to hold."""
+    """Apply the limits to all visits of this process from now on. A test of pages alone has no server."""
     if type(Runtime.instance()) is Runtime and _installed.acquire(blocking=False):
         MemoryUploadedFileManager.add_file = _add_file  # type: ignore[method-assign, assignment]
         MemorySessionStorage.save = _save  # type: ignore[method-assign, assignment]
@@ -48,7 +48,7 @@ _original_save = MemorySessionStorage.save
 
 @functools.wraps(_original_add)
 def _add_file(manager: MemoryUploadedFileManager, session_id: str, file: UploadedFileRec) -> None:
-    """Take a file in; older ones go where there are too many, and one of a visit that is over goes at once."""
+    """Accept a file; older ones are dropped if there are too many, and one of a finished visit at once."""
     if not _lives(session_id):
         return
     _original_add(manager, session_id, file)
@@ -65,7 +65,7 @@ def _held(manager: MemoryUploadedFileManager) -> int:
 
 
 def _make_room(manager: MemoryUploadedFileManager, newest: str) -> None:
-    """Whoever has left goes first, then files of those who are there, the visit that sent its first one earliest."""
+    """Visits that have left go first, then the files of present ones, starting with the visit that uploaded first."""
     runtime = Runtime.instance()
     for away in (True, False):
         for session_id in list(manager.file_storage):
@@ -86,17 +86,17 @@ def _save(storage: MemorySessionStorage, session_info: SessionInfo) -> None:
 
 
 def _lives(session_id: str) -> bool:
-    """Whether a visit is there, or may still come back."""
+    """Whether a visit is present, or may still come back."""
     manager = internals.session_manager(Runtime.instance())
     return manager.is_active_session(session_id) or manager.get_session_info(session_id) is not None
 
 
 def _sweep() -> None:
-    """End the visits that cannot come back, for ever; a quiet server does nothing else that would."""
+    """End visits that cannot come back, in an endless loop; nothing else on a quiet server does."""
     while True:
         time.sleep(EVERY)
         done, ended = threading.Event(), [0]
-        with suppress(RuntimeError):  # the server is about to start or to end
+        with suppress(RuntimeError):  # the server is just starting or stopping
             internals.event_loop(Runtime.instance()).call_soon_threadsafe(_end, ended, done)
             if done.wait(60) and ended[0]:
                 free()

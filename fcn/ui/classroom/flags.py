@@ -1,7 +1,7 @@
 """What a teacher sets in the link: controls hidden or locked, and the presenter mode.
 
 `?hide=upload,camera` hides controls by their keys, `?lock=model` shows one that cannot be changed, `?present=1` opens
-the story and gives large type and nothing but the result. The share panel makes such links.
+the story in large type, with nothing but the result. The share panel makes such links.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PRESENTER = f"""
 .st-key-pages a {{ padding: 0 .5rem; }}
 {internals.MAIN_BLOCK} {{ padding: .2rem 1.2rem; }}
 """
-#: Esc leaves: the button is pressed for the visitor.
+#: Esc leaves by pressing the button.
 _keys = st.components.v2.component(
     "fcn_presenter",
     js="""export default function () {
@@ -49,7 +49,7 @@ class Flags:
     present: bool = False
 
     def parameters(self) -> dict[str, str]:
-        """The flags as they stand in a link."""
+        """The flags as parameters of a link."""
         values = {"hide": ",".join(self.hide), "lock": ",".join(self.lock), "present": "1" if self.present else ""}
         return {name: value for name, value in values.items() if value}
 
@@ -76,7 +76,7 @@ def apply() -> None:
 
 
 def leave() -> None:
-    """Draw the way out of the presenter mode, which Esc takes too."""
+    """Draw the button that leaves presenter mode, as Esc does too."""
     if current().present:
         st.button(
             "Leave", on_click=_leave, type="tertiary", key="leave", icon=":material/close:", help="Leave presenter mode"

@@ -11,7 +11,7 @@ RISEN = 1.05  # a loss that is so many times its least has risen
 
 
 def sentences(recording: Recording) -> list[str]:
-    """One sentence a claim; where a run does not show the expected, it says what happened instead."""
+    """One sentence per claim; if a run does not confirm it, the sentence says what happened instead."""
     runs = {run.name: run for run in recording.runs}
     claims = [interpolates(runs["zeros"]), passes(runs["zeros"]), later(runs["zeros"], runs["random"])]
     claims += [improves(runs["bilinear"]), by_heart(runs["one"], runs["zeros"])]

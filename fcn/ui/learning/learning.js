@@ -1,4 +1,4 @@
-// Plays a training: results come from the page, recorded or as they are made; scrubbing asks nobody.
+// Plays a training: results come from the page, recorded or live; scrubbing needs no server.
 // A live one is driven from here: while it plays, the page is asked for more twice a second.
 
 const LEARNINGS = new WeakMap() // one for each place on the page
@@ -35,7 +35,7 @@ class Learning extends LearningDrawing {
     root.onkeydown = event => this.key(event)
   }
 
-  // What comes from the page
+  // Data from the page
 
   receive(data) {
     const other = data.run !== this.data?.run
@@ -59,7 +59,7 @@ class Learning extends LearningDrawing {
     this.ready.then(() => this.draw())
   }
 
-  // What is asked of the page
+  // Requests to the page
 
   ask(act, more = {}) {
     this.asked += 1

@@ -65,7 +65,7 @@ def live_payload(
         card: The model's card.
         state: How the training is, for `learning.js`.
         have: Number of results that the browser has; the others are sent, and with the first what stays the same.
-        goals: Whether the browser has what is to be beaten.
+        goals: Whether the browser has the figures to beat.
     """
     data: dict[str, Any] = {"live": True, "settings": settings, "last": STEPS, "state": state}
     if run is None:

@@ -1,4 +1,4 @@
-"""Questions that learners ask, each with an answer that is computed where it stands."""
+"""Questions that learners ask, each with an answer that is computed on the spot."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _halves() -> list[DeltaGenerator]:
 
 
 def padding(photo: Subject) -> None:
-    """The padded photo, with what was added marked."""
+    """The padded photo, with the padding marked."""
     words, picture = _halves()
     prepared = network_input(photo.pixels, LONGEST)
     rows, columns = prepared.array.shape[1:3]
@@ -121,7 +121,7 @@ def learned(photo: Subject) -> None:
 
 
 def diagonal(photo: Subject) -> None:
-    """How much weight leads from each class to each, before and after."""
+    """How much weight leads from each class to each other, before and after."""
     words, picture = _halves()
     before, after = class_weights(photo.card.name)
     count = len(before)
@@ -184,7 +184,7 @@ def corners(photo: Subject) -> None:
 
 
 def coarse(photo: Subject) -> None:
-    """The score map as it is."""
+    """The score map itself."""
     words, picture = _halves()
     stride = STRIDES[0]
     cells = photo.scores.coarse_labels(stride)

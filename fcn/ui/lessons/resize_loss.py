@@ -1,4 +1,4 @@
-"""Why not bilinear x32: a photo and its label map are made smaller and larger again."""
+"""Why not bilinear x32: a photo and its label map are shrunk and enlarged again."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ LONGEST = WORKING_SIDE  # pixels, the size at which the network sees the photo
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The photo that the explanations use, with all that is known of it.
+    """The photo that the explanations use, with everything known about it.
 
     Attributes:
         card: The model.
         sha256: Of the photo; with the model's name, the key of what is computed from it.
         alt: What the photo shows.
         pixels: (h, w, 3) uint8, at working size.
-        labels: (h, w) uint8 class indices or IGNORE_LABEL: the truth, or what the network says.
-        is_truth: Which of the two.
+        labels: (h, w) uint8 class indices or IGNORE_LABEL: ground truth, or the network's labels.
+        is_truth: Whether they are ground truth.
         scores: The network's score maps.
     """
 

@@ -1,4 +1,4 @@
-"""The red thread of the page "Step by step": its sections in their order, as headings and as contents."""
+"""The thread of the page "Step by step": its sections in order, as headings and as a table of contents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import streamlit as st
 
-#: Titles in the order of the page, by what they are called in the code.
+#: Name in the code -> title, in the order of the page.
 SECTIONS = {
     "two": "Bilinear in one dimension: two weights",
     "four": "Bilinear in two dimensions: four weights",

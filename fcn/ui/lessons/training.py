@@ -1,4 +1,4 @@
-"""What training changed: the kernel of a class onto itself, of pairs of classes, and what it does to the photo."""
+"""What training changed: the kernel of a class to itself and of pairs of classes, and their effect on the photo."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def title(card: zoo.Card, pair: Pair) -> str:
 
 @compute.memoize
 def rank_pairs(model: str, stride: int) -> dict[Pair, float]:
-    """Change of each pair as a share of the tent's length: classes onto themselves first, then most changed first."""
+    """Change of each pair as a share of the tent's length: classes to themselves first, then most changed first."""
     classes = len(compute.card(model).classes)
     tent = bilinear_kernel(stride, classes)
     changes = explain.rank_changes(tent, score_kernel(model, stride))
@@ -68,7 +68,7 @@ def rank_pairs(model: str, stride: int) -> dict[Pair, float]:
 
 
 def weights(before: np.ndarray, after: np.ndarray) -> go.Figure:
-    """A kernel before and after training, and the difference, made stronger where it is faint."""
+    """A kernel before and after training, and the difference, amplified where it is faint."""
     change = after - before
     limit = float(max(np.abs(before).max(), np.abs(after).max(), 1e-9))
     stronger = max(1, int(0.8 * limit / np.abs(change).max())) if change.any() else 1
@@ -88,7 +88,7 @@ def weights(before: np.ndarray, after: np.ndarray) -> go.Figure:
 
 
 def in_words(card: zoo.Card, pair: Pair, before: np.ndarray, after: np.ndarray, stride: int) -> str:
-    """What the three pictures of a kernel say."""
+    """What the three pictures of a kernel show, in words."""
     source, target = (card.classes[index] for index in pair)
     change, area = (
         after - before,
@@ -155,7 +155,7 @@ def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
 
 
 class SizedLabels:
-    """Labels that say their size, as the store wants it."""
+    """Labels with their size, which the store needs."""
 
     def __init__(self, labels: Labels):
         self.labels = labels

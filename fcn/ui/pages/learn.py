@@ -18,7 +18,7 @@ from fcn.ui.classroom import share
 from fcn.ui.controls import choice_control
 from fcn.ui.learning import claims, learning, own_kernel
 
-MODEL = "street"  # only of synthetic streets there are pictures with labels without end
+MODEL = "street"  # only for synthetic streets are there endless pictures with labels
 KEY = "learn_live"
 START_TITLES = {"zeros": "Zeros", "nearest": "Cells", "bilinear": "Bilinear", "random": "Random numbers"}
 
@@ -87,7 +87,7 @@ def train(card: zoo.Card) -> None:
         return
     run, have, goals = act(settings, name)
     data = learning.live_payload(run, name, card, state(run), have, goals)
-    # Numbered, since what is the same as before does not reach the part, which waits for an answer.
+    # Numbered, since data that has not changed is not sent, and the part waits for an answer.
     learning.show(KEY, data | {"answer": (question() or {}).get("number")})
     with st.container(horizontal=True, vertical_alignment="center"):
         results(run)
@@ -107,7 +107,7 @@ def choose(card: zoo.Card) -> Settings:
                 "The layer sees", (False, True), False, "learn_shape",
                 lambda shape: "Scores and shape channels" if shape else "Scores",
             )  # fmt: skip
-        # Each start has a rate that suits it, so each has a control of its own.
+        # Each start has a rate that suits it, so each has its own control.
         rate = choice_control("Learning rate", RATES, SUITABLE[start], f"learn_rate_{start}", lambda rate: f"{rate:g}")
         draw = st.number_input(
             "Set of scenes",
@@ -123,7 +123,7 @@ def choose(card: zoo.Card) -> Settings:
 
 
 def act(settings: Settings, name: str) -> tuple[Run | None, int, bool]:
-    """Do what the part asks for; return the run, how many of its results the part has, and whether it has its goals."""
+    """Carry out the part's request; return the run, how many of its results the part has, and if it has its goals."""
     trainings, visitor = compute.trainings(), visitor_name()
     request = question()
     if request is None or request["settings"] != name:
@@ -144,7 +144,7 @@ def act(settings: Settings, name: str) -> tuple[Run | None, int, bool]:
 
 
 def question() -> dict[str, Any] | None:
-    """What the part asks for, if it is such a question; a browser may send anything."""
+    """The part's request, if it is a valid one; a browser may send anything."""
     request = (st.session_state.get(KEY) or {}).get("ask")
     kinds = {"number": int, "act": str, "settings": str, "run": str, "have": int, "goals": bool}
     if not isinstance(request, dict) or not all(isinstance(request.get(key), kind) for key, kind in kinds.items()):
@@ -162,7 +162,7 @@ def visitor_name() -> str:
 
 
 def state(run: Run | None) -> dict[str, Any] | None:
-    """How a run is, for the part."""
+    """The state of a run, for the browser."""
     if run is None:
         return None
     return {
@@ -175,7 +175,7 @@ def state(run: Run | None) -> dict[str, Any] | None:
 
 
 def words(run: Run) -> str:
-    """How a run is, as a sentence."""
+    """The state of a run, as a sentence."""
     before = compute.trainings().place(run)
     if run.trouble:
         return run.trouble
@@ -192,7 +192,7 @@ def words(run: Run) -> str:
 
 
 def results(run: Run | None) -> None:
-    """Draw what can be done with what was learned."""
+    """Draw the actions for the learned kernel."""
     kernel = run.kernel if run else None
     if run is None or kernel is None or not run.step:
         st.button("Use my kernel", disabled=True, key="learn_use", help="Available after the first step")

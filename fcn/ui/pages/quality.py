@@ -20,7 +20,7 @@ from fcn.ui.photo import source
 from fcn.ui.photo.samples import samples
 from fcn.ui.photo.source import SelectedPhoto
 
-#: The FCN paper's own upper bound, to draw beside the model's.
+#: The upper bound of the FCN paper, to draw next to the model's.
 PAPER = "Long, Shelhamer, Darrell 2015, appendix A: PASCAL VOC, 21 classes"
 PAPER_MIOU = {128: 50.9, 64: 73.3, 32: 86.1, 16: 92.8, 8: 96.4, 4: 98.5}
 ROW_TITLES = {"nearest": "Nearest", "mixed": "Bilinear on mixed scores"} | parts.UPSAMPLING_TITLES
@@ -112,7 +112,7 @@ def measure_milliseconds(model: str) -> tuple[str, float, dict[str, float]]:
 
 
 def class_bars(card: zoo.Card) -> None:
-    """IoU of each class, a bar a stride, transposed upsampling."""
+    """IoU of each class, one bar per stride, transposed upsampling."""
     measured = {stride: row for stride in STRIDES if (row := card.find_scores(stride, "transposed"))}
     if not measured:
         return
@@ -137,7 +137,7 @@ def class_bars(card: zoo.Card) -> None:
 
 
 def upper_bound(card: zoo.Card) -> None:
-    """Ground truth shrunk and enlarged: what cells of a size cost, without any network."""
+    """Ground truth shrunk and enlarged: what cells of each size cost, without any network."""
     rows = card.validation.get("upper_bound")
     if not rows:
         return
@@ -154,7 +154,10 @@ def upper_bound(card: zoo.Card) -> None:
         x=list(PAPER_MIOU), y=list(PAPER_MIOU.values()), name="FCN paper (VOC)", mode="lines+markers",
         line={"color": "#999999", "dash": "dot"}, marker={"symbol": "x"},
     )  # fmt: skip
-    markers = (("bilinear", "#e69f00", "circle-open", 20), ("transposed", "#d55e00", "diamond", 10))  # both are seen
+    markers = (
+        ("bilinear", "#e69f00", "circle-open", 20),
+        ("transposed", "#d55e00", "diamond", 10),
+    )  # the open circle is larger, so both are visible
     for upsampling, colour, symbol, size in markers:
         points = {stride: row["miou"] for stride in STRIDES if (row := card.find_scores(stride, upsampling))}
         figure.add_scatter(
@@ -208,7 +211,7 @@ def beside(card: zoo.Card, companion: Companion) -> None:
 
 
 def failures(card: zoo.Card, companion: Companion) -> None:
-    """Where it fails, on free samples, and what the data never showed."""
+    """Where it fails, on free samples, and what the data does not contain."""
     gallery = samples(card.name)
     entries = [entry for entry in companion.failures if entry["sample"] in gallery]
     if not entries and not companion.not_in_the_data:
@@ -227,6 +230,6 @@ def failures(card: zoo.Card, companion: Companion) -> None:
 
 
 def training(card: zoo.Card) -> None:
-    """What the weights have seen, and what was tried on the way."""
+    """What the weights were trained on, and what was tried."""
     with st.expander(f"How it was trained ({card.date}), and what was tried"):
         st.markdown("\n".join(f"- {line}" for line in (*card.references, *card.notes)))

@@ -1,4 +1,4 @@
-"""Upsampling, step by step: what a transposed convolution does, number by number, and what training made of it."""
+"""Upsampling, step by step: what a transposed convolution does, number by number, and how training changed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From photo to pixels: the whole way of a photo as one story, and what bilinear upsampling alone cannot do."""
+"""From photo to pixels: what happens to a photo as one story, and what bilinear upsampling alone cannot do."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def show() -> None:
 
 
 def choose_model(chosen: Choices, photo: SelectedPhoto, placeholder: DeltaGenerator) -> tuple[str, Verdict | None]:
-    """The model to use, and for the visitor's own photo how well the models know it."""
+    """The model to use and, for the visitor's own photo, how well the models recognise it."""
     if photo.data is None:
         return chosen.model or photo.model, None
     scores_by_model: dict[str, Scores] = {}
@@ -208,7 +208,7 @@ def carry_own() -> str:
 
 
 def note(card: zoo.Card, verdict: Verdict | None) -> dict[str, Any] | None:
-    """Say which model was chosen for the visitor's photo, or that none knows it, and offer the other."""
+    """Say which model was chosen for the visitor's photo, or that none recognises it, and offer the other."""
     if verdict is None:
         return None
     others = [[name, compute.card(name).title] for name in compute.names() if name != card.name]
@@ -224,9 +224,9 @@ def note(card: zoo.Card, verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def downloads(photo: SelectedPhoto, card: zoo.Card, chosen: Choices) -> None:
-    """Files at the photo's own size, made when asked for.
+    """Offer files at the photo's own size, written on request.
 
-    What makes them is held by the server until the visit's next run, so it holds no results, which may be large.
+    The server keeps the functions that write them until the visit's next run, so these hold no results, which are large.
     """
     stem = photo.name.rsplit(".", 1)[0]
     kernel = own_kernel.current(card.name, chosen.stride)

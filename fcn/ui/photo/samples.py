@@ -34,7 +34,7 @@ class Sample:
         alt: What the picture shows, for people who do not see it.
         credit: Author and licence.
         model: Name of the model whose sample it is.
-        drawn: Whether it is no photo.
+        drawn: Whether it is drawn, not a photo.
         read: Returns the photo, and its ground truth (H, W) uint8 where there is one.
     """
 
@@ -108,7 +108,7 @@ def _photo(path: Path) -> tuple[Photo, Labels | None]:
 
 
 def thumbnail(model: str, name: str) -> bytes:
-    """A small picture of a sample, as `cut` makes it."""
+    """A small picture of a sample, from `cut`."""
     return _thumbnail(zoo.MODELS, model, name)
 
 

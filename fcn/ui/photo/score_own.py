@@ -1,4 +1,4 @@
-"""Scores and error maps for a photo with ground truth: a synthetic scene, or a mask that the visitor brings."""
+"""Scores and error maps for a photo with ground truth: a synthetic scene, or a mask that the visitor uploads."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MOST_PIXELS = 2_000_000  # that are compared: scores and error map of 50 megapix
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is known to be right.
+    """The ground truth of a photo.
 
     Attributes:
-        name: Tells it from other truths of the same photo.
-        labels: (H, W) uint8 class indices or IGNORE_LABEL, as `fit` says for the photo's own size.
+        name: Distinguishes it from other masks of the same photo.
+        labels: (H, W) uint8 class indices or IGNORE_LABEL, at the size that `fit` gives for the photo.
     """
 
     name: str
@@ -40,9 +40,9 @@ class Truth:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How labels compare with the truth: scores 0 to 1, and a picture of the errors.
+    """How labels compare with ground truth: scores 0 to 1, and a picture of the errors.
 
-    Boundary F1 is None where the truth leaves the edges out.
+    Boundary F1 is None where the ground truth leaves out the edges.
     """
 
     miou: float
@@ -58,7 +58,7 @@ class Verdict:
 
 
 def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels], stride: int) -> None:
-    """Draw the scores of the upsamplings side by side, where there is a truth to compare with.
+    """Draw the scores of the upsamplings side by side, where there is ground truth to compare with.
 
     Args:
         card: The model's card.
@@ -94,7 +94,7 @@ def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels]
 
 
 def compare(prediction: Labels, truth: Labels, classes: int) -> Verdict:
-    """Score labels (h, w) uint8 at working size against the truth (H, W) uint8."""
+    """Score labels (h, w) uint8 at working size against ground truth (H, W) uint8."""
     labels = labels_to_own_size(prediction, (truth.shape[0], truth.shape[1]))
     scorer = Scorer(classes)
     scorer.add(truth, labels)
@@ -105,7 +105,7 @@ def compare(prediction: Labels, truth: Labels, classes: int) -> Verdict:
 
 
 def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
-    """Let the visitor bring a mask for an own photo; say what is wrong with one that does not fit."""
+    """Let visitors upload a mask for their own photo; explain what is wrong with one that does not fit."""
     if chosen.data is None:
         return None
     with st.expander("Score it: upload a ground-truth mask"):

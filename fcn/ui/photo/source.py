@@ -28,10 +28,10 @@ class SelectedPhoto:
 
     Attributes:
         name: File name, or name of the sample.
-        alt: What it shows, as far as known.
+        alt: What it shows, if known.
         credit: Author and licence of a sample.
-        read: Returns the decoded photo, a light copy as `decode_light` makes it, from the shared store or anew: whoever
-            holds a SelectedPhoto, and a visit holds several, holds no pixels.
+        read: Returns the decoded photo, a light copy from `decode_light`, out of the shared store or decoded again: a
+            visit keeps several SelectedPhotos, which therefore hold no pixels.
         size: Its own (height, width) in pixels.
         sha256: Hex digest of its bytes.
         notes: Sentences about what was done to it.
@@ -63,8 +63,8 @@ def current(model: str | None = None, placeholder: DeltaGenerator | None = None)
     """The photo to show: the sample that is chosen, else the visitor's own, else the first sample.
 
     Args:
-        model: Whose samples there are, for pages that have one model; default: all.
-        placeholder: Where to show the place in line while a new upload is decoded.
+        model: Whose samples there are, for pages with one model; default: all.
+        placeholder: Where to show the place in the queue while a new upload is decoded.
     """
     if Session.RECEIVED in st.session_state:
         data, name = st.session_state[Session.RECEIVED]
@@ -86,8 +86,8 @@ def own() -> SelectedPhoto | None:
 def inputs() -> None:
     """Draw the file input, which the first screen fills with what is dropped, pasted, chosen or photographed.
 
-    A page whose connection broke goes on with a new visit when its old one is gone: its first action then comes with
-    the first run of the script, in which Streamlit calls no callbacks.
+    A page that lost its connection continues with a new visit if the old one is gone: its first action then arrives
+    with the first run of the script, in which Streamlit calls no callbacks.
     """
     limit = MAX_BYTES // 1024**2
     st.file_uploader("Your photo", key="upload", on_change=_receive, max_upload_size=limit)

@@ -1,5 +1,5 @@
 // Plays a transposed convolution: stretch the score map with zeros, slide the kernel over it, fill the result.
-// Everything shown is computed here; the server only sends Keras' result, with which the last line compares.
+// Everything shown is computed here; the server only sends Keras' result, which the last line compares with.
 
 const STEPPERS = new WeakMap() // one for each place on the page
 
@@ -36,7 +36,7 @@ class Stepper extends Drawing {
     result.onpointermove = event => event.buttons && this.pick(event)
   }
 
-  // What comes from the page, and what goes to it
+  // Messages from the page and to it
 
   receive(data) {
     const fresh = JSON.stringify([data.scores, data.kernel, data.stride, data.title])

@@ -33,7 +33,7 @@ _player = st.components.v2.component(
 
 @turns.fragment
 def play() -> None:
-    """Draw the controls, the player and what Keras says of its result."""
+    """Draw the controls, the player and its comparison with Keras."""
     thread.heading("zeros")
     st.markdown(
         "A transposed convolution enlarges a map in two steps: it inserts rows and columns of zeros between the cells, "
@@ -71,7 +71,7 @@ def choose() -> tuple[int, int, str, np.ndarray]:
         side = choice_control("Score map", (2, 3, 4, 5), 3, "steps_side", lambda side: f"{side} x {side}")
         stride = choice_control("Stride", (2, 3, 4), 2, "steps_stride")
         kind = choice_control("Kernel", tuple(TITLES), "bilinear", "steps_kernel", TITLES.__getitem__)
-    # A row of its own, as high whatever it holds: another kernel must not move the player.
+    # Its own row of fixed height: another kernel must not move the player.
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", height=88, border=False):
         if kind in explain.KERNELS:
             kernel = explain.kernel(kind, stride)

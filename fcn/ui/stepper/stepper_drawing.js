@@ -95,7 +95,7 @@ class Drawing {
     })
   }
 
-  // A weight as it stands on the page: a fraction where all of them are, so that sums come out exactly
+  // A weight as text: a fraction if all of them are, so that sums come out exactly
   weight(value) {
     return this.denominator > 1 && value ? `${short(Math.round(value * this.denominator))}/${this.denominator}` : exact(value)
   }
@@ -285,13 +285,13 @@ function each(rows, visit) {
 
 function largest(rows) { return Math.max(1e-9, ...rows.flat().map(Math.abs)) }
 
-// The smallest denominator of which all weights are multiples; 1 if there is none that is easily read
+// The smallest denominator that suits all weights; 1 if there is none that is easy to read
 function denominator(kernel) {
   const whole = by => kernel.flat().every(value => Math.abs(value * by - Math.round(value * by)) < 1e-9)
   return [1, 4, 9, 16, 36, 64].find(whole) ?? 1
 }
 
-// Up to 6 digits after the point; a number that has more is marked as rounded.
+// Up to 6 digits after the point; a number with more is marked as rounded.
 function exact(value) {
   const rounded = Math.round(value * 1e6) / 1e6
   return (Math.abs(rounded - value) > 1e-9 ? "≈ " : "") + String(rounded === 0 ? 0 : rounded).replace("-", "\u2212")
@@ -302,7 +302,7 @@ function short(value) {
   return String(rounded === 0 ? 0 : rounded).replace("-", "\u2212")
 }
 
-// Blue for positive, orange for negative; never so strong that the number on it is hard to read.
+// Blue for positive, orange for negative; never so strong that the number is hard to read.
 function tint(element, value, most) {
   element.style.setProperty("--tint", value < 0 ? "var(--negative)" : "var(--positive)")
   element.style.setProperty("--share", `${Math.round((55 * Math.min(1, Math.abs(value) / most)))}%`)

@@ -1,4 +1,4 @@
-"""What the story says at each beat: a sentence, and a number that is true of this photo."""
+"""The text of the story at each beat: a sentence, and a number that is true of this photo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fcn.ui.lessons.resize_loss import Subject
 #: The seven stops; some have several beats.
 STOPS = ("Photo", "Halved five times", "Cells", "Zeros between", "Kernel stamped", "Result", "Sharpened")
 HALVINGS = (2, 4, 8, 16, 32)
-#: What happens on the way down, by the stride that is reached.
+#: What happens at each halving, by the stride reached.
 ON_THE_WAY = {
     2: "A convolution of stride 2 leaves half the rows and half the columns. Behind the photo is a feature map, one "
     "of the pictures that the network works with from now on.",
@@ -28,7 +28,7 @@ ON_THE_WAY = {
 
 @dataclass(frozen=True)
 class Beat:
-    """One place on the way.
+    """One position in the story.
 
     Attributes:
         stop: Index of the stop that it belongs to.
@@ -53,7 +53,7 @@ def beats(photo: Subject, labels: dict[int, Labels], channels: dict[int, int]) -
 
     Returns:
         The beats in their order, as plain values: the photo, five halvings, cells, zeros, kernel, result, FCN-16s,
-        FCN-8s, and the truth where it is known.
+        FCN-8s, and the ground truth if there is one.
     """
     width, height = photo.scores.width, photo.scores.height
     coarse = photo.scores.coarse_labels(STRIDES[0])
@@ -96,7 +96,7 @@ def beats(photo: Subject, labels: dict[int, Labels], channels: dict[int, int]) -
 
 
 def result(photo: Subject, labels: Labels, coarse: Labels) -> Beat:
-    """How many pixels got another class than their cell."""
+    """How many pixels get a different class from their cell."""
     stride = STRIDES[0]
     cells = coarse.repeat(stride, 0).repeat(stride, 1)[: labels.shape[0], : labels.shape[1]]
     share = float((cells != labels).mean())
@@ -112,7 +112,7 @@ def result(photo: Subject, labels: Labels, coarse: Labels) -> Beat:
 
 
 def sharpened(photo: Subject, labels: dict[int, Labels]) -> list[Beat]:
-    """FCN-16s, FCN-8s, and the truth where it is known."""
+    """FCN-16s, FCN-8s, and the ground truth if there is one."""
     story = []
     for stride, before in ((16, 32), (8, 16)):
         sentence = (

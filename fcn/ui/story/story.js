@@ -1,4 +1,4 @@
-// Tells the story: `t` is the place on the way, 0 at the first beat, 1 at the second; the picture is a function of it.
+// Plays the story: `t` is the position, 0 at the first beat, 1 at the second; the picture is a function of it.
 
 const STORIES = new WeakMap() // one for each place on the page
 const PACE = 1500 // milliseconds from beat to beat
@@ -122,12 +122,12 @@ class Story {
     this.go(by > 0 ? Math.floor(from + 0.001) + 1 : Math.ceil(from - 0.001) - 1)
   }
 
-  // Go to a beat, step by step of the way, unless it is far or nothing should move
+  // Glide to a beat, unless it is far or nothing should move
   go(beat) {
     const was = this.target
     this.stop()
     const target = Math.max(0, Math.min(this.last, beat))
-    if (was !== undefined) this.show(was) // pressed again on the way: the step before is finished at once
+    if (was !== undefined) this.show(was) // pressed again while moving: finish the last step at once
     if (this.still.matches || Math.abs(target - this.t) > 1.01) return this.show(target)
     this.target = target
     this.glide(target, () => { this.target = undefined })
@@ -156,7 +156,7 @@ class Story {
     this.play()
   }
 
-  // Hold a beat for as long as its sentence takes to read, then go on
+  // Hold a beat for as long as its sentence takes to read, then move on
   play() {
     const beat = this.data.beats[Math.ceil(this.t)], whole = Number.isInteger(this.t)
     const hold = whole ? READING * (beat.sentence.length + beat.unit.length) : 0
@@ -181,7 +181,7 @@ class Story {
     cancelAnimationFrame(this.motion)
   }
 
-  // What nobody sees does not play on
+  // Pause while nobody can see it
   pauseUnseen() {
     const visible = this.onscreen && !document.hidden
     if (this.playing && !visible && !this.waiting) {
@@ -220,7 +220,7 @@ class Story {
     this.show(this.t + by)
   }
 
-  // A finger or the mouse drags the picture along the way and lets it go to the next beat; a tap is one step.
+  // A finger or the mouse drags through the story, and releasing it moves to the next beat; a tap is one step.
   swipe() {
     let start
     this.canvas.onpointerdown = event => {

@@ -37,14 +37,14 @@ _component = st.components.v2.component(
 
 
 def show(photo: Subject, present: bool) -> None:
-    """Draw the story; `present`: it listens to the keys of the whole page."""
+    """Draw the story; with `present` it listens to the keys of the whole page."""
     key = ("story", photo.card.name, photo.sha256)
     data: Payload = compute.compute_once(key, lambda: Payload(payload(photo)))
     _component(key="story", data=data | {"present": present})
 
 
 class Payload(dict[str, Any]):
-    """A payload that says its size, as the store wants it."""
+    """A payload with its size, which the store needs."""
 
     @property
     def nbytes(self) -> int:
@@ -60,12 +60,12 @@ def payload(photo: Subject) -> dict[str, Any]:
 
     Returns:
         Plain values: "photo", a JPEG; "features", a feature map of each stride; "coarse", the class of each cell;
-        "stamps", labels after one to four cells have stamped their kernels; "labels_S"; "truth" where it is known.
+        "stamps", labels after one to four cells have stamped their kernels; "labels_S"; "truth" if there is one.
     """
     segmenter, scores, stride = compute.segmenter(photo.card.name), photo.scores, STRIDES[0]
     height, width = scores.height, scores.width
     early = segmenter.early_features(photo.pixels, LONGEST)
-    # The network takes padded photos; their feature maps are cut to what lies over the photo.
+    # The network takes padded photos; their feature maps are cropped to the photo.
     features = {
         stride: np.ascontiguousarray(contrast(maps[: -(-height // stride), : -(-width // stride)]))
         for stride, maps in (early | scores.features).items()

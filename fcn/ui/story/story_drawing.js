@@ -1,5 +1,5 @@
-// The picture of the story at any time t: `draw` knows what lies between beat i and beat i + 1. A unit is a pixel of the
-// photo as the network got it.
+// The picture of the story at any time t: `draw` interpolates between beat i and beat i + 1. A unit is a pixel of the
+// photo as the network received it.
 
 const ZERO = "#10151c" // where nothing has been added up yet
 const DOT = 4 // side of a cell between zeros; in truth it is 1
@@ -9,7 +9,7 @@ const HALVINGS = [2, 4, 8, 16, 32]
 const BEAT = { cells: 6, zeros: 7, kernel: 8, result: 9 } // index of the beat at which each is finished
 
 class Picture {
-  // Everything that never changes while the photo stays, painted once
+  // Everything that depends only on the photo, painted once
 
   async prepare(data) {
     const [photo, coarse, stamps, ...maps] = await Promise.all([image(data.photo), bytes(data.coarse), bytes(data.stamps),
@@ -46,7 +46,7 @@ class Picture {
     else this.wipe(beat - BEAT.result, share)
   }
 
-  // Photo to feature maps: the photo shrinks into the corner; behind it lies what the network sees at this stride.
+  // Photo to feature maps: the photo shrinks into the corner; behind it is what the network sees at this stride.
   halve(beat, share) {
     if (beat) this.blocks(this.features[HALVINGS[beat - 1]], HALVINGS[beat - 1])
     else this.paint(this.photo)
@@ -72,8 +72,8 @@ class Picture {
     if (share < 0.5) this.grid(1 - 2 * share)
   }
 
-  // The first cells have stamped their kernels; each pixel shows the best class of what has arrived, the stronger the
-  // more of the kernel it started from has come.
+  // The first cells have stamped their kernels; each pixel shows the best class so far, the more opaque the
+  // more of the kernel has arrived.
   stamp(share) {
     const { columns, rows, width, height, stamps, colours, pixels, shares } = this
     const count = share * columns * rows, done = Math.floor(count), area = width * height
@@ -138,7 +138,7 @@ class Picture {
     this.context.globalAlpha = 1
   }
 
-  // A map of a stride over the photo, the last cells cut at the edge
+  // A map of one stride over the photo, the last cells cropped at the edge
   blocks(map, stride, alpha = 1) {
     this.context.globalAlpha = alpha
     this.context.imageSmoothingEnabled = false
@@ -146,7 +146,7 @@ class Picture {
     this.context.globalAlpha = 1
   }
 
-  // A picture shrunk into the lower right corner, with a white border that goes where it fills everything
+  // A picture shrunk into the lower right corner, with a white border that fades out when it fills everything
   inset(picture, scale, smooth) {
     const { context, width, height, unit } = this
     const wide = width * scale, high = height * scale, room = 10 * unit * (1 - scale)
@@ -194,7 +194,7 @@ class Picture {
   }
 }
 
-// For each pixel along a side: the cells before and behind it, and how much the one before weighs
+// For each pixel along a side: the cells before and after it, and the weight of the one before
 function weights(length, stride) {
   return Array.from({ length }, (_, pixel) => {
     const place = (pixel + 0.5) / stride - 0.5, before = Math.floor(place)

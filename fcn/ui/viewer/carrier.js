@@ -1,4 +1,4 @@
-// A part of the page without a picture: it puts what it carries into the store.
+// An invisible part of the page: it puts what it carries into the store.
 export default function ({ data }) {
   if (data?.kind === "state") state(data.content);
   else if (data) keep(data.kind, data.name, data.content);

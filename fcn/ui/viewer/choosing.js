@@ -3,7 +3,7 @@
 const STRIDES = [[32, "32"], [16, "16"], [8, "8"]]; // a list: an object would sort its numbers
 const UPSAMPLINGS = { nearest: ["Cells", "Cells"], bilinear: ["Bilinear", "Bilinear"], transposed: ["Transposed convolution", "Transposed"] };
 const CELLS = { class: "Best class", score: "Score", features: "Features", shapes: "Shapes" };
-// Maps of which a sheet shows 16: the choice that shows one, its name, and what they are.
+// Sheets of 16 maps: the choice that shows a single one, its name, and a caption.
 const SHEETS = {
   features: { single: "channel", name: "Feature map", words: "The network's 16 strongest feature maps: press one to enlarge it" },
   shapes: { single: "shape", name: "Shape channel", words: "What the transposed convolution sees besides the scores: press one to enlarge it" },
@@ -59,7 +59,7 @@ Object.assign(Viewer.prototype, {
     });
   },
 
-  // A row of options of which one is chosen; built once, then only set.
+  // A row of options, one of them chosen; built once, then only updated.
   options(place, choice, titles, chosen) {
     const locked = this.data.lock.includes(choice), built = titles.join();
     if (place.dataset.built !== built) {
@@ -123,7 +123,7 @@ Object.assign(Viewer.prototype, {
     this.showNote(data.note);
   },
 
-  // Say something above the pictures, with a button where there is something to do.
+  // Show a note above the pictures, with a button if there is something to do.
   showNote(note) {
     const place = this.root.querySelector(".note");
     place.hidden = !note;
@@ -173,7 +173,7 @@ Object.assign(Viewer.prototype, {
     this.root.querySelector(".sentence").textContent = this.sentence(share);
   },
 
-  // What the maps of the middle picture are; where one is shown, the way to another.
+  // A caption for the maps of the middle picture; for a single one, controls to choose another.
   sheetCaption(sheet) {
     if (!sheet.one) return [element("span", sheet.words)];
     const all = element("button", "All maps", { type: "button" });
@@ -195,7 +195,7 @@ Object.assign(Viewer.prototype, {
     }[upsampling];
   },
 
-  // The legend: a button a class, pressed while the class is shown.
+  // The legend: one button per class, pressed while the class is shown.
   showLegend() {
     const { upsampling, view } = this.choices, blind = view === "difference";
     const shares = this.once(`shares ${upsampling}`, () => this.shares(this.labels[upsampling]));

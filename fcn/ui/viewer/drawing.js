@@ -19,7 +19,7 @@ Object.assign(Viewer.prototype, {
     });
   },
 
-  // Prepare a canvas in the pixels of the screen; returns them for one pixel of the page.
+  // Resize a canvas to the pixels of the screen; returns their number per pixel of the page.
   sized(canvas) {
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
@@ -40,7 +40,7 @@ Object.assign(Viewer.prototype, {
     if (this.spot) this.mark(context, true);
   },
 
-  // Outline the cell that is read, and the pixel itself.
+  // Outline the cell being read, and the pixel itself.
   mark(context, pixelToo) {
     const { stride } = this.data, [left, top] = this.spot.map((value) => Math.floor(value / stride) * stride);
     for (const [colour, line] of [["#000", 3.5], ["#fff", 1.8]]) {
@@ -52,7 +52,7 @@ Object.assign(Viewer.prototype, {
     }
   },
 
-  // One map of numbers a cell as a small picture: `colour` gives that of a cell.
+  // A map with one number per cell as a small picture: `colour` gives the colour of a cell.
   cellPicture(colour) {
     const { rows, columns } = this.data, image = new ImageData(columns, rows);
     for (let cell = 0; cell < rows * columns; cell++) image.data.set([...colour(cell), 255], cell * 4);
@@ -178,7 +178,7 @@ Object.assign(Viewer.prototype, {
     });
   },
 
-  // Make something once for the labels that are here.
+  // Compute something once for the current labels.
   once(name, make) {
     if (!this.cache.has(name)) {
       if (this.cache.size > 40) this.cache.clear();

@@ -1,4 +1,4 @@
-// Giving a photo: choose, drop, paste, camera, or a sample. Files go through Streamlit's own file input, which is hidden.
+// Uploading a photo: choose, drop, paste, camera, or a sample. Files go through Streamlit's own file input, which is hidden.
 
 const LARGEST = 20 * 1024 ** 2; // bytes
 const PICTURES = "image/*,.heic,.heif";
@@ -31,7 +31,7 @@ Object.assign(Viewer.prototype, {
     document.addEventListener("keydown", (event) => this.present(event), { signal });
   },
 
-  // Streamlit's file input of this key.
+  // Streamlit's file input with this key.
   input(key) {
     const input = document.querySelector(`[class*="st-key-${key}"] input[type="file"]`);
     if (input && key === "upload") input.accept = PICTURES;
@@ -69,7 +69,7 @@ Object.assign(Viewer.prototype, {
     if (tries) setTimeout(() => this.handLater(key, file, before, tries - 1), 200);
   },
 
-  // Until the server shows the photo there is a line that moves, where the result will be.
+  // Until the server shows the photo, a moving line is shown in place of the result.
   awaitPhoto() {
     this.busy(true);
     if (matchMedia("(max-width: 640px)").matches)
@@ -130,7 +130,7 @@ Object.assign(Viewer.prototype, {
     for (const button of this.part("samples").querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.sample === name));
   },
 
-  // Presenter mode: arrow keys go on to the next sample.
+  // Presenter mode: arrow keys move to the next sample.
   present(event) {
     const step = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
     if (!this.data?.present || !step || event.composedPath()[0].matches?.("input, select, textarea, canvas, [role=slider]")) return;

@@ -36,7 +36,7 @@ Object.assign(Viewer.prototype, {
         buttons[index].addEventListener("click", () => this.zoom(factor, ...(this.spot ?? this.toPhoto(0.5, 0.5)))));
   },
 
-  // A click that was no drag: a tile of the mosaic opens, a pixel of the segmentation is explained.
+  // A click that was not a drag: a tile of the mosaic opens, a pixel of the segmentation is explained.
   press(canvas, event) {
     if (this.moved > 4 || !this.data) return;
     const sheet = this.sheet();
@@ -121,7 +121,7 @@ Object.assign(Viewer.prototype, {
     this.draw();
   },
 
-  // Keep the pixel that is read in sight while it is moved by keys.
+  // Keep the pixel being read in view while keys move it.
   follow() {
     const { scale, x, y } = this.view;
     const [wide, high] = [this.data.width / scale, this.data.height / scale];
@@ -172,7 +172,7 @@ Object.assign(Viewer.prototype, {
     return swatch;
   },
 
-  // Beside a finger, which hides what it points at: the class there.
+  // Next to a finger, which hides what it points at: the class there.
   showBubble(event) {
     if (event.pointerType !== "touch" || !this.spot) return;
     const [x, y] = this.spot, label = this.labels[this.choices.upsampling][y * this.data.width + x];
@@ -225,7 +225,7 @@ Object.assign(Viewer.prototype, {
     right.textContent = short(this.choices.upsampling);
   },
 
-  // Show where two upsamplings differ most: zoom there, and show the one and the other in turn.
+  // Show where two upsamplings differ most: zoom in, and alternate between the two.
   showWhere() {
     const { upsampling } = this.choices, other = this.against(), { width, height } = this.data;
     const box = largestDifference(this.labels[upsampling], this.labels[other], width, height);

@@ -1,4 +1,4 @@
-// Regions of a label map: their outlines, where their names fit, and the largest place where two maps differ.
+// Regions of a label map: their outlines, where their names fit, and the largest area where two maps differ.
 
 // Lines between pixels of different classes, in photo pixels; `group` maps a label to what counts as one class.
 function outlines(labels, width, height, group) {
@@ -28,7 +28,7 @@ function outlines(labels, width, height, group) {
   return path;
 }
 
-// Connected parts of a grid of numbers; those of number -1 are none. Each is a list of indices.
+// Connected parts of a grid of numbers; cells with -1 belong to none. Each is a list of indices.
 function connected(grid, columns) {
   const visited = new Uint8Array(grid.length), parts = [];
   for (let first = 0; first < grid.length; first++) {
@@ -58,7 +58,7 @@ function thinned(values, width, height, step) {
   return [grid, columns];
 }
 
-// Where the names of regions fit: for each the label, the middle of its widest place and the room there, photo pixels.
+// Where the names of regions fit: for each its label, the middle of its widest place and the room there, in photo pixels.
 function namePlaces(labels, width, height) {
   const step = Math.max(2, Math.round(Math.max(width, height) / 160));
   const [grid, columns] = thinned(labels, width, height, step);
@@ -81,7 +81,7 @@ function namePlaces(labels, width, height) {
   });
 }
 
-// The box around the largest place where two label maps differ, in photo pixels; null where they agree.
+// The box around the largest area where two label maps differ, in photo pixels; null where they agree.
 function largestDifference(one, other, width, height) {
   const differ = Int16Array.from(one, (label, index) => (label === other[index] ? -1 : 1));
   const parts = connected(differ, width);

@@ -1,4 +1,4 @@
-// Small things that every file of the viewer uses.
+// Small helpers that every file of the viewer uses.
 
 const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 

@@ -1,9 +1,9 @@
-// What is large and stays the same while the visitor switches: photo, label maps, thumbnails. It comes in parts of its own,
-// so that the server need not send it again; the viewer asks for it here by name.
+// Large data that stays the same while the visitor switches: photo, label maps, thumbnails. It comes in separate parts,
+// so that the server need not send it again; the viewer looks it up here by name.
 
 const store = (globalThis.fcnStore ??= { contents: new Map(), waiting: new Map(), watchers: new Set() });
 
-// Keep something under its name; the oldest of its kind goes.
+// Keep something under its name; the oldest of its kind is dropped.
 function keep(kind, name, content) {
   for (const key of [...store.contents.keys()].filter((key) => key.startsWith(`${kind} `)).slice(0, -2)) store.contents.delete(key);
   store.contents.set(`${kind} ${name}`, content);
@@ -17,13 +17,13 @@ function fetched(kind, name) {
   return new Promise((done) => store.waiting.set(key, [...(store.waiting.get(key) ?? []), done]));
 }
 
-// What changes with every choice is small and comes by the name "state".
+// The small data that changes with every choice is called "state".
 function state(content) {
   store.state = content;
   store.watchers.forEach((watcher) => watcher(content));
 }
 
-// Call with the state now and whenever it changes; returns what ends that.
+// Call with the state now and whenever it changes; returns a function that stops this.
 function watch(watcher) {
   store.watchers.add(watcher);
   if (store.state) watcher(store.state);

@@ -1,9 +1,9 @@
-// The first screen: a strip of photos, the switches, three linked pictures and what is read from them. Everything that
-// follows the pointer or a switch happens here at once; the server is told afterwards, for the link. The other files of
+// The first screen: a strip of photos, the switches, three linked pictures and the readout. Everything that
+// follows the pointer or a switch happens here at once; the server is informed afterwards, for the link. The other files of
 // this folder add methods to Viewer: choosing.js, drawing.js, pointing.js, giving.js.
 
-// What other files add to every viewer: functions that are called with it once it stands. A file that explains pixels
-// says `extensions.push((viewer) => { viewer.onPixel = (x, y) => ...; })` and may draw into `viewer.beside`.
+// Functions of other files that are called with every new viewer. A file that explains pixels
+// calls `extensions.push((viewer) => { viewer.onPixel = (x, y) => ...; })` and may draw into `viewer.beside`.
 const extensions = [];
 
 export default function (component) {
@@ -48,7 +48,7 @@ class Viewer {
     this.root.viewer = undefined;
   }
 
-  // Take what the server sends. While parts of it are still on their way, the pictures stay as they are.
+  // Take what the server sends. Until all parts have arrived, the pictures do not change.
   async show(data) {
     const call = (this.calls = (this.calls ?? 0) + 1);
     this.latest = data;
@@ -96,7 +96,7 @@ class Viewer {
     return this.sheets.shapes ? cells : { shapes: "features", shape: "channel" }[cells] ?? cells;
   }
 
-  // The maps of which the middle picture shows all or one, and whether it is one; null while it shows classes.
+  // The maps of which the middle picture shows all or one, and whether it is a single one; null while it shows classes.
   sheet() {
     const kind = { features: "features", channel: "features", shapes: "shapes", shape: "shapes" }[this.cells()];
     return kind ? { ...this.sheets[kind], ...SHEETS[kind], kind, one: this.cells() === SHEETS[kind].single } : null;

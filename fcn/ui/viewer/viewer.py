@@ -1,7 +1,7 @@
-"""The first screen: what the page sends to the part in the browser that draws it, and what comes back.
+"""The first screen: what the page sends to the browser, which draws it, and what comes back.
 
 Switches, reading a pixel, zoom and hiding classes happen in the browser; the server sends labels, not pictures of them.
-Data goes in parts of its own (`carry`), which Streamlit sends again only when they change, as it does the script: a new
+Data goes in separate parts (`carry`), which Streamlit sends again only when they change, as it does the script: a new
 choice costs a few kilobytes.
 """
 
@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 #: Parts of one script, in this order.
 SCRIPTS = ("store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js", "pointing.js", "giving.js",
            "why.js")  # fmt: skip
-EVERY = 4  # the confidence of every fourth pixel, each way, is sent
+EVERY = 4  # the confidence of every fourth pixel, in both directions, is sent
 
 
 def _text(*names: str) -> str:
@@ -44,7 +44,7 @@ def show(data: dict[str, Any], chosen: Callable[[dict[str, Any]], None]) -> None
     """Draw the screen.
 
     Args:
-        data: What is small, as plain values; with the names of what was carried under "photo", "maps" and "strip".
+        data: Small plain values, with the names of what was carried under "photo", "maps" and "strip".
         chosen: Called with what the visitor has chosen in the browser, before the page runs again.
     """
     carry("state", "state", data)
@@ -64,7 +64,7 @@ def turn() -> int:
 
 
 def carry(kind: str, name: str, content: dict[str, Any]) -> str:
-    """Send something large under a name, which is returned; the same again costs nothing."""
+    """Send something large under a name, which is returned; sending it again costs nothing."""
     _carrier(key=f"carrier-{kind}", data={"kind": kind, "name": name, "content": content}, height=1)
     return name
 

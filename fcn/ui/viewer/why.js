@@ -1,5 +1,5 @@
 // Why this pixel: a click on the segmentation opens the sums behind its class, and outlines the four cells that reach it.
-// The server sends the sums of a square of pixels when the first of them is asked for (why.py); all others are there then.
+// The server sends the sums of a square of pixels when the first of them is requested (why.py); then all of them are there.
 
 const SQUARE = 32;
 const CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]]; // rows down, columns to the right
@@ -58,7 +58,7 @@ class Why {
     return square;
   }
 
-  // The four cells around a pixel: row, column, whether it is one of the map, and its share in bilinear interpolation
+  // The four cells around a pixel: row, column, and its share in bilinear interpolation
   cells(x, y) {
     const { stride } = this.viewer.data;
     const [down, across] = [y, x].map((at) => (at + 0.5) / stride - 0.5);

@@ -1,8 +1,8 @@
-"""Why this pixel: the sums behind a pixel's class, sent for a small square of pixels when one of them is asked for.
+"""Why this pixel: the sums behind a pixel's class, sent for a small square of pixels when one of them is requested.
 
-The whole kernel of stride 32 has millions of weights, so the browser cannot have all sums; it gets those of 32 x 32
-pixels in about 100 kB, and asks again when the visitor goes further. Every number is in hundredths and rounded so that
-the parts add up to their sum exactly, which is the sum that was computed, rounded.
+The kernel of stride 32 has millions of weights, so the browser cannot have all sums; it gets those of 32 x 32
+pixels in about 100 kB, and asks again when the visitor moves on. Every number is in hundredths and rounded so that
+the parts add up to their sum exactly, which is the computed sum, rounded.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _asker = st.components.v2.component(
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """What makes the scores of a rectangle of pixels. Corners are in the order of CORNERS; h x w pixels, n classes.
+    """The terms of the scores of a rectangle of pixels. Corners are in the order of CORNERS; h x w pixels, n classes.
 
     Attributes:
         classes: (h, w, n) the classes listed: that of the transposed convolution, that of bilinear, then the best.
-        bilinear: (h, w, n, 4) what each cell gives to the bilinear score.
+        bilinear: (h, w, n, 4) what each cell adds to the bilinear score.
         weights: (h, w, n, 4) the trained weight of the class's own score in each cell.
-        own: (h, w, n, 4) what that gives.
-        others: (h, w, n) what the scores of all other classes give.
-        shape: (h, w, n, 4) what the shape channels of each cell give.
+        own: (h, w, n, 4) what that adds.
+        others: (h, w, n) what the scores of all other classes add.
+        shape: (h, w, n, 4) what the shape channels of each cell add.
     """
 
     classes: np.ndarray
@@ -86,7 +86,7 @@ def _answer(model: str, sha256: str, size: int, stride: int, scores: Scores, key
 
 
 def requested_square(request: dict[str, Any], key: str, stride: int, scores: Scores) -> tuple[int, int] | None:
-    """Row and column of the square that the browser asks for; None if it is none of this picture."""
+    """Row and column of the square that the browser asks for; None if it is not part of this picture."""
     row, column = request.get("row"), request.get("column")
     if (request.get("key"), request.get("stride")) != (key, stride) or type(row) is not int or type(column) is not int:
         return None
@@ -95,7 +95,7 @@ def requested_square(request: dict[str, Any], key: str, stride: int, scores: Sco
 
 
 class Square(dict[str, Any]):
-    """Content for the browser that says its size, as the store wants it."""
+    """Content for the browser with its size, which the store needs."""
 
     @property
     def nbytes(self) -> int:
@@ -189,7 +189,7 @@ def sums(
 def rounded(parts: np.ndarray) -> np.ndarray:
     """Round the parts of sums to hundredths so that they add up to the rounded sum: (..., k) float -> (..., k) int.
 
-    All are rounded down; what is then missing goes to those that lost most.
+    All are rounded down; the remainder goes to those that lost most.
     """
     exact = HUNDRED * parts
     low = np.floor(exact)
@@ -199,7 +199,7 @@ def rounded(parts: np.ndarray) -> np.ndarray:
 
 
 def _places(first: int, end: int, stride: int) -> np.ndarray:
-    """For each pixel of a side, the cell whose centre lies before it; -1 where there is none."""
+    """For each pixel of a side, the last cell whose centre is before it; -1 where there is none."""
     return np.floor((np.arange(first, end) + 0.5) / stride - 0.5).astype(np.int64)
 
 
