@@ -226,7 +226,7 @@ def note(card: zoo.Card, verdict: Verdict | None) -> dict[str, Any] | None:
 def downloads(photo: SelectedPhoto, card: zoo.Card, chosen: Choices) -> None:
     """Offer files at the photo's own size, written on request.
 
-    The server keeps the functions that write them until the visit's next run, so these hold no results, which are large.
+    The server keeps the functions that write them until the visit's next run, so they hold no large results.
     """
     stem = photo.name.rsplit(".", 1)[0]
     kernel = own_kernel.current(card.name, chosen.stride)
