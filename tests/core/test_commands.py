@@ -195,7 +195,7 @@ def test_an_empty_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:
 def test_a_mask_of_another_size(ready: None, data: Path, capsys: Captured) -> None:
     Image.fromarray(np.zeros((48, 63), np.uint8)).save(data / "labels" / "two.png")
     said = refused(capsys, "evaluate", "--model", "small", "--data", data, "--json")
-    assert "two.png has 63 x 48 pixels, its photo 64 x 48" in said
+    assert "two.png has 63 x 48 pixels, but its photo has 64 x 48" in said
 
 
 def test_a_mask_with_an_unknown_class(ready: None, data: Path, capsys: Captured) -> None:

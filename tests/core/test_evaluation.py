@@ -76,7 +76,7 @@ def test_a_photo_is_read_at_working_size_and_its_mask_at_its_own(folder: Path) -
 
 
 def test_a_mask_of_another_size(folder: Path) -> None:
-    with pytest.raises(MaskError, match="a.png has 40 x 29 pixels, its photo 40 x 30"):
+    with pytest.raises(MaskError, match="a.png has 40 x 29 pixels, but its photo has 40 x 30"):
         read_pair(with_mask(folder, np.zeros((29, 40), np.uint8)), 11)
 
 

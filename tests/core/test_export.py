@@ -99,4 +99,4 @@ def test_a_very_large_photo_has_files_of_half_its_size(export: Export) -> None:
     small = replace(export, photo=Photo(export.photo.pixels[:75, :101], (150, 201), "", ()))
     assert image(small, "labels.png").size == image(small, "overlay.png").size == (101, 75)
     readme = FILES["README.txt"](small).decode()
-    assert "a photo of 201 x 150 pixels" in readme and "Files are 101 x 75: it has over 16 megapixels" in readme
+    assert "a photo of 201 x 150 pixels" in readme and "Files are 101 x 75, since it has over 16 megapixels" in readme

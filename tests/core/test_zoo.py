@@ -149,7 +149,7 @@ def test_a_card_with_a_field_missing_or_too_many(folder: Path) -> None:
 
 def test_a_colour_too_few(folder: Path) -> None:
     spoil(folder, lambda fields: fields["palette"].pop())
-    with pytest.raises(ModelError, match="11 classes and 10 colours"):
+    with pytest.raises(ModelError, match="11 classes, but 10 colours"):
         zoo.read_card("small", folder)
 
 
@@ -173,7 +173,7 @@ def test_a_missing_model_file(card: zoo.Card, tmp_path: Path) -> None:
 
 def test_a_card_of_other_classes_than_its_model(card: zoo.Card, models: Path) -> None:
     fewer = replace(card, classes=card.classes[:7], palette=card.palette[:7])
-    with pytest.raises(ModelError, match="scores 11 classes, its card names 7"):
+    with pytest.raises(ModelError, match="scores 11 classes, but its card names 7"):
         zoo.load(fewer, models)
 
 

@@ -117,9 +117,9 @@ def test_a_question_that_is_none_is_ignored(asked: object, monkeypatch: pytest.M
     assert learn.question() is None
 
 
-@pytest.mark.parametrize("wanted, steps", [(10**9, STEPS), (-5, 1), (7, 7), (None, 1), ("x", 1)])
-def test_a_question_is_kept_within_bounds(wanted: object, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {"number": 1, "act": "train", "settings": "", "run": "", "have": -3, "goals": False, "until": wanted}
+@pytest.mark.parametrize("target, steps", [(10**9, STEPS), (-5, 1), (7, 7), (None, 1), ("x", 1)])
+def test_a_request_stays_within_bounds(target: object, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"number": 1, "act": "train", "settings": "", "run": "", "have": -3, "goals": False, "until": target}
     monkeypatch.setattr(learn.st, "session_state", {learn.KEY: {"ask": asked}})
     found = learn.question()
     assert found and found["until"] == steps and found["have"] == 0

@@ -126,7 +126,7 @@ def test_a_flood_of_questions_is_one_look(serve: ModuleType, monkeypatch: pytest
 
     def look(models: list[str]) -> None:
         looks.append(models)
-        raise TimeoutError("A tiny photo was not computed within 5 s.")
+        raise TimeoutError("A tiny photo was not processed within 5 s.")
 
     monkeypatch.setattr(looking, "look", look)
 
@@ -134,7 +134,7 @@ def test_a_flood_of_questions_is_one_look(serve: ModuleType, monkeypatch: pytest
         found = serve.Readiness()
         found.loaded = {"street": "litert"}
         answers = await asyncio.gather(*(found.look() for _ in range(50)))
-        assert set(answers) == {"A tiny photo was not computed within 5 s."} and looks == [["street"]]
+        assert set(answers) == {"A tiny photo was not processed within 5 s."} and looks == [["street"]]
         monkeypatch.setattr(serve, "readiness", found)
         answer = await serve.ready(None)
         assert answer.status_code == 503 and b"tiny photo" in answer.body
