@@ -55,7 +55,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 def test_a_photo_without_a_mask(folder: Path) -> None:
     (folder / "labels" / "b.png").unlink()
-    with pytest.raises(DataError, match="1 photos have no mask in .*labels, the first is b.png"):
+    with pytest.raises(DataError, match="1 photos have no mask in .*labels; the first missing one is b.png"):
         find_pairs(folder)
 
 
