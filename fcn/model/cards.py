@@ -182,8 +182,9 @@ class Card:
 
 def describe_validation(folder: str) -> str:
     """What the validation photos of a data folder are called on a page, by the folder's name."""
-    words = folder.replace("_", " ").replace("-", " ").strip()
-    return f"{DATA_TITLES.get(folder, words[:1].upper() + words[1:])} validation photos".strip()
+    if title := DATA_TITLES.get(folder):
+        return f"{title} validation photos"
+    return f"validation photos ({folder.replace('_', ' ').replace('-', ' ')})"
 
 
 class Scene(TypedDict):

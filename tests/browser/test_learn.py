@@ -96,7 +96,7 @@ def test_the_curve_is_marked_where_it_overtakes_each(recorded: Locator) -> None:
         if step is not None
     ]
     expect(recorded.locator('.chart[data-figure="miou"] .goal')).to_have_count(2)
-    expect(recorded.locator(".moment")).to_contain_text(f"It passed cells ({run.task.goals['nearest']['miou']:.1f})")
+    expect(recorded.locator(".moment")).to_contain_text(f"It overtook cells ({run.task.goals['nearest']['miou']:.1f})")
 
 
 def test_keys_and_play_go_through_the_run(shared: Page, recorded: Locator) -> None:
@@ -136,7 +136,7 @@ def test_another_recorded_run_follows_from_its_start(shared: Page, recorded: Loc
     option(shared, "learn_run", "From bilinear").click()
     quiet(shared)
     at(recorded, 0)
-    expect(recorded.locator(".moment")).to_contain_text("It passed cells")
+    expect(recorded.locator(".moment")).to_contain_text("It overtook cells")
 
 
 def test_twenty_steps_from_zeros_lower_the_loss_and_change_the_picture(shared: Page) -> None:
@@ -145,7 +145,7 @@ def test_twenty_steps_from_zeros_lower_the_loss_and_change_the_picture(shared: P
     live = shared.locator(".learning.training")
     expect(live.locator(".where")).to_have_text("Not started")
     button(live, "One step").click()
-    expect(live.locator(".state span")).to_have_text(re.compile("Loading Keras|Drawing|Training|Holds"))
+    expect(live.locator(".state span")).to_have_text(re.compile("Loading Keras|Drawing|Training|Paused"))
     at(live, 1)
     expect(live.locator(".state span")).to_have_text(re.compile("^Paused at step 1 of"))
     first, picture = loss(live), pixels(live)

@@ -11,7 +11,7 @@ import pytest
 
 from fcn.errors import ModelError
 from fcn.model import zoo
-from fcn.model.cards import Gain
+from fcn.model.cards import Gain, describe_validation
 from fcn.model.network import STRIDES
 
 
@@ -202,3 +202,16 @@ def test_an_installed_model_has_an_honest_card(name: str) -> None:
         known = [iou for iou in row["iou"].values() if iou is not None]
         assert known and row["miou"] == pytest.approx(sum(known) / len(known), abs=0.02)
     assert card.validation["images"] > 0
+
+
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        ("camvid, validation photos", "CamVid validation photos"),
+        (describe_validation("people_animals"), "PASCAL VOC validation photos"),
+        (describe_validation("my_photos"), "validation photos (my photos)"),
+        ("unseen synthetic scenes", "unseen synthetic scenes"),
+    ],
+)
+def test_the_validation_data_is_named_for_people(card: zoo.Card, data: str, words: str) -> None:
+    assert replace(card, validation={**card.validation, "data": data}).validation_data == words
