@@ -1,227 +1,286 @@
 // The pictures and curves of a training; learning.js plays it.
 
-const SHOWN = { learned: "Learned", nearest: "Cells", bilinear: "Bilinear", truth: "Ground truth" }
-const BOX = { left: 34, right: 76, top: 10, bottom: 24, width: 360, height: 190 } // of a chart, SVG units
-const NAMES = { nearest: "cells", bilinear: "bilinear" }
+const SHOWN = { learned: "Learned", nearest: "Cells", bilinear: "Bilinear", truth: "Ground truth" };
+const BOX = { left: 34, right: 76, top: 10, bottom: 24, width: 360, height: 190 }; // of a chart, SVG units
+const NAMES = { nearest: "cells", bilinear: "bilinear" };
 
 class LearningDrawing {
-  $(selector) { return this.root.querySelector(selector) }
+  $(selector) {
+    return this.root.querySelector(selector);
+  }
 
   async unpack() {
-    const data = this.data
+    const data = this.data;
     if (data.photo && this.photoOf !== data.photo) {
-      this.photo = await picture(data.photo)
-      this.photoOf = data.photo
+      this.photo = await picture(data.photo);
+      this.photoOf = data.photo;
     }
     for (const holder of [...this.results, data]) {
-      if (holder.unpacked || !holder.labels) continue
+      if (holder.unpacked || !holder.labels) continue;
       if (holder === data) {
-        const labels = await Promise.all(Object.entries(data.labels).map(async ([name, text]) => [name, await bytes(text)]))
-        this.fixed = Object.fromEntries(labels)
+        const labels = await Promise.all(
+          Object.entries(data.labels).map(async ([name, text]) => [name, await bytes(text)]),
+        );
+        this.fixed = Object.fromEntries(labels);
       } else {
-        const [labels, kernels] = await Promise.all([bytes(holder.labels), bytes(holder.kernels)])
-        Object.assign(holder, { unpacked: { labels, kernels: new Int8Array(kernels.buffer) } })
+        const [labels, kernels] = await Promise.all([bytes(holder.labels), bytes(holder.kernels)]);
+        Object.assign(holder, { unpacked: { labels, kernels: new Int8Array(kernels.buffer) } });
       }
     }
   }
 
   draw() {
-    const data = this.data, result = this.results[this.at]
-    const range = this.$("input[type=range]"), end = Math.max(0, this.results.length - 1)
-    Object.assign(range, { max: end, value: this.at, disabled: !end })
-    const words = result ? `Step ${result.step} of ${data.last}` : "Not started"
-    this.$(".where").textContent = words
-    range.setAttribute("aria-valuetext", words)
-    const playing = Boolean(this.timer), label = playing ? "Pause" : "Play"
-    this.root.classList.toggle("playing", playing)
-    this.$(".play").setAttribute("aria-label", label)
-    this.$(".play span").textContent = label
-    this.$(".moment").setAttribute("aria-live", playing ? "off" : "polite")
-    this.$(".moment").textContent = this.moment(result)
-    this.root.dataset.step = result ? result.step : ""
-    this.drawState()
-    this.drawChoices()
-    this.drawPicture(result)
-    this.drawKernel(result)
-    for (const figure of this.root.querySelectorAll(".chart")) this.drawChart(figure.querySelector("svg"), figure.dataset.figure)
+    const data = this.data,
+      result = this.results[this.at];
+    const range = this.$("input[type=range]"),
+      end = Math.max(0, this.results.length - 1);
+    Object.assign(range, { max: end, value: this.at, disabled: !end });
+    const words = result ? `Step ${result.step} of ${data.last}` : "Not started";
+    this.$(".where").textContent = words;
+    range.setAttribute("aria-valuetext", words);
+    const playing = Boolean(this.timer),
+      label = playing ? "Pause" : "Play";
+    this.root.classList.toggle("playing", playing);
+    this.$(".play").setAttribute("aria-label", label);
+    this.$(".play span").textContent = label;
+    this.$(".moment").setAttribute("aria-live", playing ? "off" : "polite");
+    this.$(".moment").textContent = this.moment(result);
+    this.root.dataset.step = result ? result.step : "";
+    this.drawState();
+    this.drawChoices();
+    this.drawPicture(result);
+    this.drawKernel(result);
+    for (const figure of this.root.querySelectorAll(".chart"))
+      this.drawChart(figure.querySelector("svg"), figure.dataset.figure);
   }
 
   drawState() {
-    const state = this.data.state
-    if (!this.data.live) return
-    this.$(".state progress").value = state ? state.step / this.data.last : 0
-    this.$(".state span").textContent = state?.words ?? "Press Play: Keras trains the layer on the server while you watch."
+    const state = this.data.state;
+    if (!this.data.live) return;
+    this.$(".state progress").value = state ? state.step / this.data.last : 0;
+    this.$(".state span").textContent =
+      state?.words ?? "Press Play: Keras trains the layer on the server while you watch.";
   }
 
   drawChoices() {
-    const holder = this.$(".choices")
-    const names = Object.keys(SHOWN).filter(name => name === "learned" || this.fixed?.[name])
-    if (!names.includes(this.view)) this.view = "learned"
+    const holder = this.$(".choices");
+    const names = Object.keys(SHOWN).filter((name) => name === "learned" || this.fixed?.[name]);
+    if (!names.includes(this.view)) this.view = "learned";
     if (holder.children.length !== names.length) {
-      holder.replaceChildren(...names.map(name => {
-        const button = document.createElement("button")
-        Object.assign(button, { type: "button", textContent: SHOWN[name], onclick: () => { this.view = name; this.draw() } })
-        button.setAttribute("role", "radio")
-        return button
-      }))
+      holder.replaceChildren(
+        ...names.map((name) => {
+          const button = document.createElement("button");
+          Object.assign(button, {
+            type: "button",
+            textContent: SHOWN[name],
+            onclick: () => {
+              this.view = name;
+              this.draw();
+            },
+          });
+          button.setAttribute("role", "radio");
+          return button;
+        }),
+      );
     }
-    names.forEach((name, index) => holder.children[index].setAttribute("aria-checked", String(name === this.view)))
+    names.forEach((name, index) => holder.children[index].setAttribute("aria-checked", String(name === this.view)));
   }
 
   drawPicture(result) {
-    const { width, height, palette, classes } = this.data, canvas = this.$(".picture canvas")
-    if (!this.photo) return
-    if (canvas.width !== width) Object.assign(canvas, { width, height })
-    canvas.style.aspectRatio = `${width} / ${height}`
-    const context = canvas.getContext("2d", { willReadFrequently: true })
-    context.drawImage(this.photo, 0, 0, width, height)
-    const labels = this.view === "learned" ? result?.unpacked?.labels : this.fixed?.[this.view]
-    canvas.setAttribute("aria-label", labels ? `${SHOWN[this.view]}: ${shares(labels, classes)}` : "The photo")
-    if (!labels) return
-    const image = context.getImageData(0, 0, width, height), pixels = image.data, opacity = 0.65
+    const { width, height, palette, classes } = this.data,
+      canvas = this.$(".picture canvas");
+    if (!this.photo) return;
+    if (canvas.width !== width) Object.assign(canvas, { width, height });
+    canvas.style.aspectRatio = `${width} / ${height}`;
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.photo, 0, 0, width, height);
+    const labels = this.view === "learned" ? result?.unpacked?.labels : this.fixed?.[this.view];
+    canvas.setAttribute("aria-label", labels ? `${SHOWN[this.view]}: ${shares(labels, classes)}` : "The photo");
+    if (!labels) return;
+    const image = context.getImageData(0, 0, width, height),
+      pixels = image.data,
+      opacity = 0.65;
     for (let index = 0; index < labels.length; index++) {
-      const colour = palette[labels[index]]
+      const colour = palette[labels[index]];
       for (let part = 0; part < 3; part++)
-        pixels[4 * index + part] = (1 - opacity) * pixels[4 * index + part] + opacity * colour[part]
+        pixels[4 * index + part] = (1 - opacity) * pixels[4 * index + part] + opacity * colour[part];
     }
-    context.putImageData(image, 0, 0)
+    context.putImageData(image, 0, 0);
   }
 
   drawKernel(result) {
-    const { pairs, side } = this.data, select = this.$("select"), canvas = this.$(".kernel canvas")
-    this.$(".kernel").classList.toggle("empty", !result || !pairs)
-    if (!pairs) return
+    const { pairs, side } = this.data,
+      select = this.$("select"),
+      canvas = this.$(".kernel canvas");
+    this.$(".kernel").classList.toggle("empty", !result || !pairs);
+    if (!pairs) return;
     if (select.children.length !== pairs.length || select.children[0].textContent !== pairs[0]) {
-      select.replaceChildren(...pairs.map(name => Object.assign(document.createElement("option"), { textContent: name })))
+      select.replaceChildren(
+        ...pairs.map((name) => Object.assign(document.createElement("option"), { textContent: name })),
+      );
     }
-    if (!result?.unpacked) return
-    const pair = select.selectedIndex, most = Math.max(1e-9, ...this.results.map(one => one.limits[pair]))
-    if (canvas.width !== side) Object.assign(canvas, { width: side, height: side })
-    const context = canvas.getContext("2d"), image = context.createImageData(side, side)
-    const start = pair * side * side, share = result.limits[pair] / most / 127
-    let high = 0, low = 0
+    if (!result?.unpacked) return;
+    const pair = select.selectedIndex,
+      most = Math.max(1e-9, ...this.results.map((one) => one.limits[pair]));
+    if (canvas.width !== side) Object.assign(canvas, { width: side, height: side });
+    const context = canvas.getContext("2d"),
+      image = context.createImageData(side, side);
+    const start = pair * side * side,
+      share = result.limits[pair] / most / 127;
+    let high = 0,
+      low = 0;
     for (let index = 0; index < side * side; index++) {
-      const value = result.unpacked.kernels[start + index] * share // -1 to 1
-      high = Math.max(high, value)
-      low = Math.min(low, value)
-      const colour = value < 0 ? [33, 102, 172] : [178, 24, 43]
-      for (let part = 0; part < 3; part++) image.data[4 * index + part] = 247 + (colour[part] - 247) * Math.min(1, Math.abs(value))
-      image.data[4 * index + 3] = 255
+      const value = result.unpacked.kernels[start + index] * share; // -1 to 1
+      high = Math.max(high, value);
+      low = Math.min(low, value);
+      const colour = value < 0 ? [33, 102, 172] : [178, 24, 43];
+      for (let part = 0; part < 3; part++)
+        image.data[4 * index + part] = 247 + (colour[part] - 247) * Math.min(1, Math.abs(value));
+      image.data[4 * index + 3] = 255;
     }
-    context.putImageData(image, 0, 0)
-    const words = `weights ${rounded(low * most)} to ${rounded(high * most)}`
-    this.$(".scale").textContent = `${side} x ${side} ${words}. Red adds, blue takes away.`
-    canvas.setAttribute("aria-label", `Kernel ${pairs[pair]} after ${result.step} steps, ${words}`)
+    context.putImageData(image, 0, 0);
+    const words = `weights ${rounded(low * most)} to ${rounded(high * most)}`;
+    this.$(".scale").textContent = `${side} x ${side} ${words}. Red adds, blue takes away.`;
+    canvas.setAttribute("aria-label", `Kernel ${pairs[pair]} after ${result.step} steps, ${words}`);
   }
 
   // Curves: steps on a logarithmic axis, since most happens at first
 
   drawChart(svg, figure) {
-    const { last, goals } = this.data, results = this.results, loss = figure === "loss"
-    svg.replaceChildren()
-    svg.setAttribute("viewBox", `0 0 ${BOX.width} ${BOX.height}`)
-    const values = results.flatMap(one => (loss ? [one.loss, one.seen] : [one[figure]]))
-    const targets = Object.keys(NAMES).filter(name => goals?.[name]).map(name => [NAMES[name], goals[name][figure]])
-    const every = [...values, ...targets.map(([, value]) => value)]
-    const [low, high] = loss ? [Math.min(0.1, ...every) * 0.9, Math.max(1, ...every) * 1.1] : [0, Math.max(70, ...every) + 5]
-    const height = value => (loss ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low))
-    const y = value => BOX.height - BOX.bottom - height(value) * (BOX.height - BOX.bottom - BOX.top)
-    const x = step => BOX.left + (Math.log1p(step) / Math.log1p(last)) * (BOX.width - BOX.left - BOX.right)
-    const right = BOX.width - BOX.right
+    const { last, goals } = this.data,
+      results = this.results,
+      loss = figure === "loss";
+    svg.replaceChildren();
+    svg.setAttribute("viewBox", `0 0 ${BOX.width} ${BOX.height}`);
+    const values = results.flatMap((one) => (loss ? [one.loss, one.seen] : [one[figure]]));
+    const targets = Object.keys(NAMES)
+      .filter((name) => goals?.[name])
+      .map((name) => [NAMES[name], goals[name][figure]]);
+    const every = [...values, ...targets.map(([, value]) => value)];
+    const [low, high] = loss
+      ? [Math.min(0.1, ...every) * 0.9, Math.max(1, ...every) * 1.1]
+      : [0, Math.max(70, ...every) + 5];
+    const height = (value) => (loss ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low));
+    const y = (value) => BOX.height - BOX.bottom - height(value) * (BOX.height - BOX.bottom - BOX.top);
+    const x = (step) => BOX.left + (Math.log1p(step) / Math.log1p(last)) * (BOX.width - BOX.left - BOX.right);
+    const right = BOX.width - BOX.right;
     for (const tick of loss ? [0.1, 0.3, 1, 3] : [0, 20, 40, 60, 80]) {
-      if (tick < low || tick > high) continue
-      make("line", { x1: BOX.left, x2: right, y1: y(tick), y2: y(tick), class: "axis" }, svg)
-      make("text", { x: BOX.left - 5, y: y(tick) + 4, class: "end" }, svg).textContent = tick
+      if (tick < low || tick > high) continue;
+      make("line", { x1: BOX.left, x2: right, y1: y(tick), y2: y(tick), class: "axis" }, svg);
+      make("text", { x: BOX.left - 5, y: y(tick) + 4, class: "end" }, svg).textContent = tick;
     }
-    for (const tick of [0, 1, 3, 10, 30, 100, 300, 1000].filter(tick => tick <= last))
-      make("text", { x: x(tick), y: BOX.height - 8, class: "middle" }, svg).textContent = tick
-    make("text", { x: right + 8, y: BOX.height - 8 }, svg).textContent = "steps"
-    const places = targets.map(([name, value]) => ({ name, value, y: y(value) })).sort((a, b) => a.y - b.y)
+    for (const tick of [0, 1, 3, 10, 30, 100, 300, 1000].filter((tick) => tick <= last))
+      make("text", { x: x(tick), y: BOX.height - 8, class: "middle" }, svg).textContent = tick;
+    make("text", { x: right + 8, y: BOX.height - 8 }, svg).textContent = "steps";
+    const places = targets.map(([name, value]) => ({ name, value, y: y(value) })).sort((a, b) => a.y - b.y);
     places.forEach((place, index) => {
-      make("line", { x1: BOX.left, x2: right, y1: place.y, y2: place.y, class: "goal" }, svg)
-      place.text = Math.max(place.y + 4, index ? places[index - 1].text + 12 : 0)
-      make("text", { x: right + 8, y: place.text }, svg).textContent = `${place.name} ${rounded(place.value)}`
-    })
-    const path = (name, count) => results.slice(0, count).map(one => `${x(one.step).toFixed(1)},${y(one[name]).toFixed(1)}`).join(" ")
+      make("line", { x1: BOX.left, x2: right, y1: place.y, y2: place.y, class: "goal" }, svg);
+      place.text = Math.max(place.y + 4, index ? places[index - 1].text + 12 : 0);
+      make("text", { x: right + 8, y: place.text }, svg).textContent = `${place.name} ${rounded(place.value)}`;
+    });
+    const path = (name, count) =>
+      results
+        .slice(0, count)
+        .map((one) => `${x(one.step).toFixed(1)},${y(one[name]).toFixed(1)}`)
+        .join(" ");
     for (const name of loss ? ["seen", "loss"] : [figure]) {
-      const kind = name === "seen" ? " seen" : ""
-      make("polyline", { points: path(name, results.length), class: `curve faint${kind}` }, svg)
-      make("polyline", { points: path(name, this.at + 1), class: `curve${kind}` }, svg)
+      const kind = name === "seen" ? " seen" : "";
+      make("polyline", { points: path(name, results.length), class: `curve faint${kind}` }, svg);
+      make("polyline", { points: path(name, this.at + 1), class: `curve${kind}` }, svg);
     }
     for (const [name, value] of targets) {
-      const passed = this.passed(figure, value)
-      if (!passed) continue
-      make("circle", { cx: x(passed.step), cy: y(passed[figure]), r: 5, class: "mark" }, svg).append(title(`overtakes ${name} at step ${passed.step}`))
-      make("text", { x: x(passed.step), y: y(passed[figure]) + (loss ? -10 : 20), class: "middle" }, svg).textContent = `step ${passed.step}`
+      const passed = this.passed(figure, value);
+      if (!passed) continue;
+      make("circle", { cx: x(passed.step), cy: y(passed[figure]), r: 5, class: "mark" }, svg).append(
+        title(`overtakes ${name} at step ${passed.step}`),
+      );
+      make("text", { x: x(passed.step), y: y(passed[figure]) + (loss ? -10 : 20), class: "middle" }, svg).textContent =
+        `step ${passed.step}`;
     }
-    const now = results[this.at]
+    const now = results[this.at];
     for (const name of now ? (loss ? ["seen", "loss"] : [figure]) : [])
-      make("circle", { cx: x(now.step), cy: y(now[name]), r: 4, class: name === "seen" ? "here seen" : "here" }, svg)
-    svg.setAttribute("aria-label", now
-      ? `Curve over ${results.length} results. At step ${now.step}: ${loss ? `unseen ${now.loss}, training pictures ${now.seen}` : now[figure]}` +
-        targets.map(([name, value]) => `; ${name} ${value}`).join("")
-      : "No results yet")
+      make("circle", { cx: x(now.step), cy: y(now[name]), r: 4, class: name === "seen" ? "here seen" : "here" }, svg);
+    svg.setAttribute(
+      "aria-label",
+      now
+        ? `Curve over ${results.length} results. At step ${now.step}: ${loss ? `unseen ${now.loss}, training pictures ${now.seen}` : now[figure]}` +
+            targets.map(([name, value]) => `; ${name} ${value}`).join("")
+        : "No results yet",
+    );
   }
 
   /** The first result that is better than a value. */
   passed(figure, value) {
-    return this.results.find(one => (figure === "loss" ? one.loss < value : one[figure] > value))
+    return this.results.find((one) => (figure === "loss" ? one.loss < value : one[figure] > value));
   }
 
   moment(result) {
-    const goals = this.data.goals
-    if (!result) return "The curves appear with the first result."
-    const start = `Step ${result.step}: mIoU ${rounded(result.miou)} on unseen scenes.`
-    if (!goals?.bilinear) return start
-    const passed = Object.keys(NAMES).map(name => [NAMES[name], goals[name].miou, this.passed("miou", goals[name].miou)])
-    return [start, ...passed.map(([name, value, first]) =>
-      first && first.step <= result.step ? `It overtook ${name} (${rounded(value)}) at step ${first.step}.`
-        : `${name[0].toUpperCase()}${name.slice(1)}: ${rounded(value)}, ${rounded(value - result.miou)} higher.`)].join(" ")
+    const goals = this.data.goals;
+    if (!result) return "The curves appear with the first result.";
+    const start = `Step ${result.step}: mIoU ${rounded(result.miou)} on unseen scenes.`;
+    if (!goals?.bilinear) return start;
+    const passed = Object.keys(NAMES).map((name) => [
+      NAMES[name],
+      goals[name].miou,
+      this.passed("miou", goals[name].miou),
+    ]);
+    return [
+      start,
+      ...passed.map(([name, value, first]) =>
+        first && first.step <= result.step
+          ? `It overtook ${name} (${rounded(value)}) at step ${first.step}.`
+          : `${name[0].toUpperCase()}${name.slice(1)}: ${rounded(value)}, ${rounded(value - result.miou)} higher.`,
+      ),
+    ].join(" ");
   }
 }
 
 function shares(labels, classes) {
-  const counts = new Array(classes.length).fill(0)
-  for (const label of labels) counts[label] += 1
-  return counts.map((count, index) => [count / labels.length, classes[index]]).filter(([share]) => share >= 0.01)
-    .sort((a, b) => b[0] - a[0]).map(([share, name]) => `${name} ${Math.round(100 * share)} %`).join(", ")
+  const counts = new Array(classes.length).fill(0);
+  for (const label of labels) counts[label] += 1;
+  return counts
+    .map((count, index) => [count / labels.length, classes[index]])
+    .filter(([share]) => share >= 0.01)
+    .sort((a, b) => b[0] - a[0])
+    .map(([share, name]) => `${name} ${Math.round(100 * share)} %`)
+    .join(", ");
 }
 
 function rounded(value) {
-  const digits = Math.abs(value) >= 10 ? 1 : 2
-  return value.toFixed(digits).replace("-", "\u2212")
+  const digits = Math.abs(value) >= 10 ? 1 : 2;
+  return value.toFixed(digits).replace("-", "\u2212");
 }
 
 function make(tag, attributes, parent) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag)
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
-  parent.append(element)
-  return element
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  parent.append(element);
+  return element;
 }
 
 function title(text) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", "title")
-  element.textContent = text
-  return element
+  const element = document.createElementNS("http://www.w3.org/2000/svg", "title");
+  element.textContent = text;
+  return element;
 }
 
 function dark(root) {
-  const parts = getComputedStyle(root).color.match(/[\d.]+/g) ?? [0]
-  return Number(parts[0]) > 128 // the text is light
+  const parts = getComputedStyle(root).color.match(/[\d.]+/g) ?? [0];
+  return Number(parts[0]) > 128; // the text is light
 }
 
 function picture(url) {
   return new Promise((done, failed) => {
-    const image = new Image()
-    image.onload = () => done(image)
-    image.onerror = failed
-    image.src = url
-  })
+    const image = new Image();
+    image.onload = () => done(image);
+    image.onerror = failed;
+    image.src = url;
+  });
 }
 
 // zlib-compressed bytes in base64 -> Uint8Array
 async function bytes(text) {
-  const packed = Uint8Array.from(atob(text), letter => letter.charCodeAt(0))
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))
-  return new Uint8Array(await new Response(stream).arrayBuffer())
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -1,12 +1,28 @@
 // The switches, tabs, captions and legend: they act here at once, then tell the server.
 
-const STRIDES = [[32, "32"], [16, "16"], [8, "8"]]; // a list: an object would sort its numbers
-const UPSAMPLINGS = { nearest: ["Cells", "Cells"], bilinear: ["Bilinear", "Bilinear"], transposed: ["Transposed convolution", "Transposed"] };
+const STRIDES = [
+  [32, "32"],
+  [16, "16"],
+  [8, "8"],
+]; // a list: an object would sort its numbers
+const UPSAMPLINGS = {
+  nearest: ["Cells", "Cells"],
+  bilinear: ["Bilinear", "Bilinear"],
+  transposed: ["Transposed convolution", "Transposed"],
+};
 const CELLS = { class: "Best class", score: "Score", features: "Features", shapes: "Shapes" };
 // Sheets of 16 maps: the choice that shows a single one, its name, and a caption.
 const SHEETS = {
-  features: { single: "channel", name: "Feature map", words: "The network's 16 strongest feature maps: press one to enlarge it" },
-  shapes: { single: "shape", name: "Shape channel", words: "What the transposed convolution sees besides the scores: press one to enlarge it" },
+  features: {
+    single: "channel",
+    name: "Feature map",
+    words: "The network's 16 strongest feature maps: press one to enlarge it",
+  },
+  shapes: {
+    single: "shape",
+    name: "Shape channel",
+    words: "What the transposed convolution sees besides the scores: press one to enlarge it",
+  },
 };
 const VIEWS = { overlay: "Segmentation", compare: "Compare", difference: "Difference" };
 const short = (name) => UPSAMPLINGS[name][1];
@@ -36,7 +52,8 @@ Object.assign(Viewer.prototype, {
 
   listenToControls() {
     this.root.addEventListener("change", (event) => {
-      const { choice } = event.target.dataset, target = event.target;
+      const { choice } = event.target.dataset,
+        target = event.target;
       if (!choice) return;
       const value = { checkbox: target.checked, range: Number(target.value) }[target.type] ?? target.value;
       this.choose({ [choice]: ["stride", "size", "channel"].includes(choice) ? Number(value) : value });
@@ -48,9 +65,13 @@ Object.assign(Viewer.prototype, {
       this.draw();
     });
     const more = this.part("more");
-    document.addEventListener("pointerdown", (event) => {
-      if (more.open && !event.composedPath().includes(more)) more.open = false;
-    }, { signal: this.endings.signal });
+    document.addEventListener(
+      "pointerdown",
+      (event) => {
+        if (more.open && !event.composedPath().includes(more)) more.open = false;
+      },
+      { signal: this.endings.signal },
+    );
     more.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !more.open) return;
       more.open = false;
@@ -61,19 +82,23 @@ Object.assign(Viewer.prototype, {
 
   // A row of options, one of them chosen; built once, then only updated.
   options(place, choice, titles, chosen) {
-    const locked = this.data.lock.includes(choice), built = titles.join();
+    const locked = this.data.lock.includes(choice),
+      built = titles.join();
     if (place.dataset.built !== built) {
       place.dataset.built = built;
-      place.replaceChildren(...titles.map(([value, title]) => {
-        const label = element("label"), radio = element("input", "", { type: "radio", name: choice, value, class: "unseen" });
-        radio.dataset.choice = choice;
-        const [long, brief] = [title].flat();
-        if (brief && brief !== long && matchMedia("(max-width: 640px)").matches) {
-          radio.setAttribute("aria-label", long);
-          label.append(radio, brief);
-        } else label.append(radio, long);
-        return label;
-      }));
+      place.replaceChildren(
+        ...titles.map(([value, title]) => {
+          const label = element("label"),
+            radio = element("input", "", { type: "radio", name: choice, value, class: "unseen" });
+          radio.dataset.choice = choice;
+          const [long, brief] = [title].flat();
+          if (brief && brief !== long && matchMedia("(max-width: 640px)").matches) {
+            radio.setAttribute("aria-label", long);
+            label.append(radio, brief);
+          } else label.append(radio, long);
+          return label;
+        }),
+      );
     }
     for (const radio of place.querySelectorAll("input")) {
       radio.checked = radio.value === String(chosen);
@@ -84,7 +109,8 @@ Object.assign(Viewer.prototype, {
   select(titles, choice, chosen, name) {
     const select = element("select", "", { "aria-label": name });
     select.dataset.choice = choice;
-    for (const [value, title] of titles) select.append(new Option(title, value, false, String(value) === String(chosen)));
+    for (const [value, title] of titles)
+      select.append(new Option(title, value, false, String(value) === String(chosen)));
     return select;
   },
 
@@ -95,9 +121,18 @@ Object.assign(Viewer.prototype, {
     this.root.querySelector(".yours").hidden = ["upload", "camera"].every((name) => data.hide.includes(name));
     this.options(this.part("stride").querySelector(".options"), "stride", STRIDES, choices.stride);
     this.root.querySelector(".network").textContent = `FCN-${choices.stride}s`;
-    this.options(this.part("upsampling").querySelector(".options"), "upsampling", Object.entries(UPSAMPLINGS), choices.upsampling);
-    this.options(this.part("cells"), "cells", Object.entries(CELLS).filter(([name]) => name !== "shapes" || this.sheets.shapes),
-      this.sheet()?.kind ?? choices.cells);
+    this.options(
+      this.part("upsampling").querySelector(".options"),
+      "upsampling",
+      Object.entries(UPSAMPLINGS),
+      choices.upsampling,
+    );
+    this.options(
+      this.part("cells"),
+      "cells",
+      Object.entries(CELLS).filter(([name]) => name !== "shapes" || this.sheets.shapes),
+      this.sheet()?.kind ?? choices.cells,
+    );
     this.options(this.part("view"), "view", Object.entries(VIEWS), choices.view);
     const models = this.root.querySelector(".model select");
     if (models.dataset.built !== data.key) {
@@ -108,14 +143,18 @@ Object.assign(Viewer.prototype, {
     models.value = data.model;
     models.disabled = data.lock.includes("model");
     this.root.querySelector(".model .hint").textContent = data.modelHint;
-    const more = this.part("more"), unseen = choices.view === "difference";
-    const fill = more.querySelector('[data-choice="opacity"]'), names = more.querySelector('[data-choice="names"]');
+    const more = this.part("more"),
+      unseen = choices.view === "difference";
+    const fill = more.querySelector('[data-choice="opacity"]'),
+      names = more.querySelector('[data-choice="names"]');
     fill.value = choices.opacity;
     more.querySelector("output").textContent = `${choices.opacity} %`;
     names.checked = choices.names;
     for (const control of [fill, names]) {
       control.disabled = unseen;
-      control.parentElement.title = unseen ? "The difference shows no classes, so there is nothing to fill or name" : "";
+      control.parentElement.title = unseen
+        ? "The difference shows no classes, so there is nothing to fill or name"
+        : "";
     }
     const size = more.querySelector('[data-choice="size"]');
     if (!size.options.length) size.append(...data.sizes.map((side) => new Option(`${side} pixels`, side)));
@@ -136,40 +175,73 @@ Object.assign(Viewer.prototype, {
 
   // The class whose score is shown: the chosen one, else the one that covers most of the cells, background last.
   target() {
-    const { classes, background } = this.data, chosen = classes.indexOf(this.choices.target);
+    const { classes, background } = this.data,
+      chosen = classes.indexOf(this.choices.target);
     if (chosen >= 0) return chosen;
     const [[first], second] = this.once("shares coarse", () => this.shares(this.coarse));
     return first === background && second ? second[0] : first;
   },
 
   showCaptions() {
-    const { data, choices } = this, { rows, columns, stride, width, height } = data;
-    const details = this.root.querySelectorAll(".detail"), titles = this.root.querySelectorAll(".tabs b");
+    const { data, choices } = this,
+      { rows, columns, stride, width, height } = data;
+    const details = this.root.querySelectorAll(".detail"),
+      titles = this.root.querySelectorAll(".tabs b");
     titles[0].textContent = data.captions.photo[0];
     details[0].textContent = details[0].title = data.captions.photo[1];
     const cells = `${columns} x ${rows} cells of ${stride} x ${stride} pixels`;
     const sheet = this.sheet();
-    details[1].replaceChildren(...({
-      class: () => [element("span", cells)],
-      score: () => [element("span", "Probability of"),
-        this.select(data.classes.map((name) => [name, name]), "target", data.classes[this.target()], "Class"), element("span", "in each cell")],
-    }[choices.cells] ?? (() => this.sheetCaption(sheet)))());
-    const scale = this.root.querySelector(".scale"), [low, , high] = scale.children;
+    details[1].replaceChildren(
+      ...(
+        {
+          class: () => [element("span", cells)],
+          score: () => [
+            element("span", "Probability of"),
+            this.select(
+              data.classes.map((name) => [name, name]),
+              "target",
+              data.classes[this.target()],
+              "Class",
+            ),
+            element("span", "in each cell"),
+          ],
+        }[choices.cells] ?? (() => this.sheetCaption(sheet))
+      )(),
+    );
+    const scale = this.root.querySelector(".scale"),
+      [low, , high] = scale.children;
     scale.hidden = choices.cells === "class";
     [low.textContent, high.textContent] = choices.cells === "score" ? ["0 %", "100 %"] : ["lowest", "highest"];
     const share = this.once(`differing ${choices.upsampling} ${this.against()}`, () => this.differing());
-    const others = Object.entries(UPSAMPLINGS).filter(([name]) => name !== choices.upsampling).map(([name, [, brief]]) => [name, brief]);
+    const others = Object.entries(UPSAMPLINGS)
+      .filter(([name]) => name !== choices.upsampling)
+      .map(([name, [, brief]]) => [name, brief]);
     const where = element("button", "Show where", { type: "button" });
     where.disabled = !share;
     where.title = share ? "Zoom in on the largest difference and show both in turn" : "The two agree everywhere";
     where.addEventListener("click", () => this.showWhere());
-    details[2].replaceChildren(element("span", `${share ? percentFine(share) : "0 %"} of the pixels differ from`),
-      this.select(others, "against", this.against(), "Compare with"), where);
-    const names = (labels) => this.shares(labels).map(([index, part]) => `${data.classes[index]} ${percent(part)}`).join(", ");
+    details[2].replaceChildren(
+      element("span", `${share ? percentFine(share) : "0 %"} of the pixels differ from`),
+      this.select(others, "against", this.against(), "Compare with"),
+      where,
+    );
+    const names = (labels) =>
+      this.shares(labels)
+        .map(([index, part]) => `${data.classes[index]} ${percent(part)}`)
+        .join(", ");
     this.panels[0].setAttribute("aria-label", data.alt);
-    this.panels[1].setAttribute("aria-label", choices.cells === "class" ? `The best class of each cell: ${this.once("words coarse", () => names(this.coarse))}`
-      : choices.cells === "score" ? `Probability of ${data.classes[this.target()]} in each of the ${cells}` : `${sheet.name}${sheet.one ? ` ${this.channel(sheet) + 1}` : "s, strongest first"}, ${cells}`);
-    this.panels[2].setAttribute("aria-label", `The class of each of the ${width} x ${height} pixels: ${this.once(`words ${choices.upsampling}`, () => names(this.labels[choices.upsampling]))}`);
+    this.panels[1].setAttribute(
+      "aria-label",
+      choices.cells === "class"
+        ? `The best class of each cell: ${this.once("words coarse", () => names(this.coarse))}`
+        : choices.cells === "score"
+          ? `Probability of ${data.classes[this.target()]} in each of the ${cells}`
+          : `${sheet.name}${sheet.one ? ` ${this.channel(sheet) + 1}` : "s, strongest first"}, ${cells}`,
+    );
+    this.panels[2].setAttribute(
+      "aria-label",
+      `The class of each of the ${width} x ${height} pixels: ${this.once(`words ${choices.upsampling}`, () => names(this.labels[choices.upsampling]))}`,
+    );
     this.root.querySelector(".sentence").textContent = this.sentence(share);
   },
 
@@ -179,14 +251,23 @@ Object.assign(Viewer.prototype, {
     const all = element("button", "All maps", { type: "button" });
     all.addEventListener("click", () => this.choose({ cells: sheet.kind }));
     const places = sheet.channels.map((channel, place) => [place + 1, `${place + 1} (channel ${channel})`]);
-    return [all, element("span", sheet.name), this.select(places, "channel", this.channel(sheet) + 1, `${sheet.name}, strongest first`)];
+    return [
+      all,
+      element("span", sheet.name),
+      this.select(places, "channel", this.channel(sheet) + 1, `${sheet.name}, strongest first`),
+    ];
   },
 
   // What the picture shows, and what to try next.
   sentence(share) {
-    const { rows, columns, stride } = this.data, { upsampling } = this.choices, other = this.against();
-    const finer = { 32: "Try cell size 16: finer cells sharpen the edges more.", 16: "Try cell size 8, the finest.",
-      8: "Try your own photo, or cell size 32 to see what is lost." }[stride];
+    const { rows, columns, stride } = this.data,
+      { upsampling } = this.choices,
+      other = this.against();
+    const finer = {
+      32: "Try cell size 16: finer cells sharpen the edges more.",
+      16: "Try cell size 8, the finest.",
+      8: "Try your own photo, or cell size 32 to see what is lost.",
+    }[stride];
     const apart = `${percentFine(share)} of the pixels differ from ${short(other).toLowerCase()}`;
     return {
       nearest: `Each of the ${columns * rows} cells has one class, and every pixel takes the class of its cell. Try Bilinear: it blends neighbouring cells.`,
@@ -197,22 +278,28 @@ Object.assign(Viewer.prototype, {
 
   // The legend: one button per class, pressed while the class is shown.
   showLegend() {
-    const { upsampling, view } = this.choices, blind = view === "difference";
+    const { upsampling, view } = this.choices,
+      blind = view === "difference";
     const shares = this.once(`shares ${upsampling}`, () => this.shares(this.labels[upsampling]));
-    this.root.querySelector(".legend").replaceChildren(...shares.map(([index, share]) => {
-      const button = element("button", "", { type: "button", "aria-pressed": String(!this.hidden.has(index)),
-        title: blind ? "The difference shows no classes" : "Show or hide this class" });
-      button.disabled = blind;
-      button.append(this.chip(index), `${this.data.classes[index]} `, element("b", percent(share)));
-      button.addEventListener("click", () => {
-        this.hidden.has(index) ? this.hidden.delete(index) : this.hidden.add(index);
-        button.setAttribute("aria-pressed", String(!this.hidden.has(index)));
-        this.draw();
-      });
-      const item = element("li");
-      item.append(button);
-      return item;
-    }));
+    this.root.querySelector(".legend").replaceChildren(
+      ...shares.map(([index, share]) => {
+        const button = element("button", "", {
+          type: "button",
+          "aria-pressed": String(!this.hidden.has(index)),
+          title: blind ? "The difference shows no classes" : "Show or hide this class",
+        });
+        button.disabled = blind;
+        button.append(this.chip(index), `${this.data.classes[index]} `, element("b", percent(share)));
+        button.addEventListener("click", () => {
+          this.hidden.has(index) ? this.hidden.delete(index) : this.hidden.add(index);
+          button.setAttribute("aria-pressed", String(!this.hidden.has(index)));
+          this.draw();
+        });
+        const item = element("li");
+        item.append(button);
+        return item;
+      }),
+    );
   },
 });
 

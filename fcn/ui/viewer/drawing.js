@@ -28,8 +28,11 @@ Object.assign(Viewer.prototype, {
   },
 
   panel(canvas, content) {
-    const { width, height } = this.data, { scale, x, y } = this.view;
-    const ratio = this.sized(canvas), context = canvas.getContext("2d"), zoom = (canvas.width / width) * scale;
+    const { width, height } = this.data,
+      { scale, x, y } = this.view;
+    const ratio = this.sized(canvas),
+      context = canvas.getContext("2d"),
+      zoom = (canvas.width / width) * scale;
     context.setTransform(zoom, 0, 0, zoom, -x * zoom, -y * zoom); // from photo pixels to canvas pixels
     context.pixel = ratio / zoom; // a pixel of the page, in photo pixels
     const paint = (image, smooth, w = width, h = height) => {
@@ -42,8 +45,12 @@ Object.assign(Viewer.prototype, {
 
   // Outline the cell being read, and the pixel itself.
   mark(context, pixelToo) {
-    const { stride } = this.data, [left, top] = this.spot.map((value) => Math.floor(value / stride) * stride);
-    for (const [colour, line] of [["#000", 3.5], ["#fff", 1.8]]) {
+    const { stride } = this.data,
+      [left, top] = this.spot.map((value) => Math.floor(value / stride) * stride);
+    for (const [colour, line] of [
+      ["#000", 3.5],
+      ["#fff", 1.8],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = line * context.pixel;
       context.strokeRect(left, top, stride, stride);
@@ -54,21 +61,24 @@ Object.assign(Viewer.prototype, {
 
   // A map with one number per cell as a small picture: `colour` gives the colour of a cell.
   cellPicture(colour) {
-    const { rows, columns } = this.data, image = new ImageData(columns, rows);
+    const { rows, columns } = this.data,
+      image = new ImageData(columns, rows);
     for (let cell = 0; cell < rows * columns; cell++) image.data.set([...colour(cell), 255], cell * 4);
     return bitmap(image);
   },
 
   drawCells(paint, context) {
-    const { rows, columns, stride, classes, width, height, palette } = this.data, sheet = this.sheet();
+    const { rows, columns, stride, classes, width, height, palette } = this.data,
+      sheet = this.sheet();
     const target = this.target();
-    const colour = {
-      class: (cell) => (this.hidden.has(this.coarse[cell]) ? HIDDEN : palette[this.coarse[cell]]),
-      score: (cell) => ramp(this.probabilities[cell * classes.length + target] / 255),
-    }[this.cells()] ?? ((cell) => ramp(sheet.maps[cell + this.channel(sheet) * rows * columns] / 255));
+    const colour =
+      {
+        class: (cell) => (this.hidden.has(this.coarse[cell]) ? HIDDEN : palette[this.coarse[cell]]),
+        score: (cell) => ramp(this.probabilities[cell * classes.length + target] / 255),
+      }[this.cells()] ?? ((cell) => ramp(sheet.maps[cell + this.channel(sheet) * rows * columns] / 255));
     paint(this.cellPicture(colour), false, columns * stride, rows * stride);
     context.strokeStyle = GRID;
-    context.lineWidth = Math.min(1, stride / 12) * (width / context.canvas.clientWidth) / this.view.scale;
+    context.lineWidth = (Math.min(1, stride / 12) * (width / context.canvas.clientWidth)) / this.view.scale;
     context.beginPath();
     for (let x = stride; x < width; x += stride) context.moveTo(x, 0), context.lineTo(x, height);
     for (let y = stride; y < height; y += stride) context.moveTo(0, y), context.lineTo(width, y);
@@ -82,8 +92,13 @@ Object.assign(Viewer.prototype, {
 
   // The 16 strongest maps; each shows the same part of the photo, and the same cell is marked in each.
   drawMosaic(canvas) {
-    const { rows, columns, stride, width } = this.data, { scale, x, y } = this.view, { maps } = this.sheet(), cells = rows * columns;
-    const ratio = this.sized(canvas), context = canvas.getContext("2d"), gap = 2 * ratio;
+    const { rows, columns, stride, width } = this.data,
+      { scale, x, y } = this.view,
+      { maps } = this.sheet(),
+      cells = rows * columns;
+    const ratio = this.sized(canvas),
+      context = canvas.getContext("2d"),
+      gap = 2 * ratio;
     const [wide, high] = [canvas.width / TILES, canvas.height / TILES];
     for (let place = 0; place < TILES * TILES && place * cells < maps.length; place++) {
       const [left, top] = [(place % TILES) * wide, Math.floor(place / TILES) * high];
@@ -92,11 +107,22 @@ Object.assign(Viewer.prototype, {
       context.beginPath();
       context.rect(left, top, wide - gap, high - gap);
       context.clip();
-      context.setTransform(zoom, 0, 0, ((high - gap) / this.data.height) * scale, left - x * zoom,
-        top - y * ((high - gap) / this.data.height) * scale);
+      context.setTransform(
+        zoom,
+        0,
+        0,
+        ((high - gap) / this.data.height) * scale,
+        left - x * zoom,
+        top - y * ((high - gap) / this.data.height) * scale,
+      );
       context.imageSmoothingEnabled = false;
-      context.drawImage(this.cellPicture((cell) => ramp(maps[place * cells + cell] / 255)), 0, 0,
-        columns * stride, rows * stride);
+      context.drawImage(
+        this.cellPicture((cell) => ramp(maps[place * cells + cell] / 255)),
+        0,
+        0,
+        columns * stride,
+        rows * stride,
+      );
       context.pixel = (0.6 * ratio) / zoom;
       if (this.spot) this.mark(context, false);
       context.restore();
@@ -104,13 +130,18 @@ Object.assign(Viewer.prototype, {
   },
 
   drawSegmentation(paint, context) {
-    const { upsampling, view } = this.choices, other = this.against();
+    const { upsampling, view } = this.choices,
+      other = this.against();
     paint(this.photo, true);
     if (this.blinking) return this.drawLabels(paint, context, this.blinking.name);
     if (view === "difference") return paint(this.differencePicture(upsampling, other), false);
     if (view === "overlay") return this.drawLabels(paint, context, upsampling);
-    const { width, height } = this.data, edge = this.view.x + (this.line * width) / this.view.scale;
-    for (const [name, from, to] of [[other, 0, edge], [upsampling, edge, width]]) {
+    const { width, height } = this.data,
+      edge = this.view.x + (this.line * width) / this.view.scale;
+    for (const [name, from, to] of [
+      [other, 0, edge],
+      [upsampling, edge, width],
+    ]) {
       context.save();
       context.beginPath();
       context.rect(from, 0, to - from, height);
@@ -125,10 +156,14 @@ Object.assign(Viewer.prototype, {
   // Colours, outlines and names of one upsampling's labels.
   drawLabels(paint, context, name) {
     paint(this.colours(name), false);
-    const lines = this.once(`outlines ${name} ${[...this.hidden]}`, () => outlines(this.labels[name], this.data.width,
-      this.data.height, (label) => (this.hidden.has(label) ? -1 : label)));
+    const lines = this.once(`outlines ${name} ${[...this.hidden]}`, () =>
+      outlines(this.labels[name], this.data.width, this.data.height, (label) => (this.hidden.has(label) ? -1 : label)),
+    );
     context.lineJoin = "round";
-    for (const [colour, line] of [["rgba(0, 0, 0, 0.45)", 3], ["#fff", 1.3]]) {
+    for (const [colour, line] of [
+      ["rgba(0, 0, 0, 0.45)", 3],
+      ["#fff", 1.3],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = line * context.pixel;
       context.stroke(lines);
@@ -138,12 +173,19 @@ Object.assign(Viewer.prototype, {
 
   drawNames(context, name) {
     const places = this.once(`names ${name}`, () => namePlaces(this.labels[name], this.data.width, this.data.height));
-    const size = NAME_SIZE * context.pixel, { classes, background } = this.data;
+    const size = NAME_SIZE * context.pixel,
+      { classes, background } = this.data;
     context.font = `600 ${size}px sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     for (const { label, x, y, wide, high } of places) {
-      if (this.hidden.has(label) || label === background || high < size || wide < context.measureText(classes[label]).width) continue;
+      if (
+        this.hidden.has(label) ||
+        label === background ||
+        high < size ||
+        wide < context.measureText(classes[label]).width
+      )
+        continue;
       context.lineWidth = 3.5 * context.pixel;
       context.strokeStyle = "rgba(0, 0, 0, 0.75)";
       context.strokeText(classes[label], x, y);
@@ -154,14 +196,19 @@ Object.assign(Viewer.prototype, {
 
   // The classes' colours over the photo; background has none and is slightly dimmed.
   colours(name) {
-    const opacity = this.choices.opacity / 100, labels = this.labels[name];
+    const opacity = this.choices.opacity / 100,
+      labels = this.labels[name];
     return this.once(`colours ${name} ${opacity} ${[...this.hidden]}`, () => {
-      const { width, height, palette, background } = this.data, image = new ImageData(width, height);
-      const alpha = Math.round(255 * opacity), dim = Math.round(255 * Math.min(opacity / 2, 0.25));
-      const table = new Uint32Array(palette.map(([red, green, blue], index) => {
-        if (this.hidden.has(index)) return 0;
-        return index === background ? (dim << 24) >>> 0 : ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-      }));
+      const { width, height, palette, background } = this.data,
+        image = new ImageData(width, height);
+      const alpha = Math.round(255 * opacity),
+        dim = Math.round(255 * Math.min(opacity / 2, 0.25));
+      const table = new Uint32Array(
+        palette.map(([red, green, blue], index) => {
+          if (this.hidden.has(index)) return 0;
+          return index === background ? (dim << 24) >>> 0 : ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+        }),
+      );
       const pixels = new Uint32Array(image.data.buffer);
       for (let index = 0; index < pixels.length; index++) pixels[index] = table[labels[index]];
       return bitmap(image);
@@ -170,7 +217,8 @@ Object.assign(Viewer.prototype, {
 
   differencePicture(name, other) {
     return this.once(`difference ${name} ${other}`, () => {
-      const { width, height } = this.data, image = new ImageData(width, height);
+      const { width, height } = this.data,
+        image = new ImageData(width, height);
       const [one, two] = [this.labels[name], this.labels[other]];
       for (let index = 0; index < one.length; index++)
         image.data.set(one[index] === two[index] ? [16, 20, 24, 150] : [...DIFFERENT, 255], index * 4);

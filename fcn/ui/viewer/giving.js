@@ -5,29 +5,50 @@ const PICTURES = "image/*,.heic,.heif";
 
 Object.assign(Viewer.prototype, {
   listenToPhotos() {
-    const { signal } = this.endings, root = this.root;
+    const { signal } = this.endings,
+      root = this.root;
     root.querySelector(".give").addEventListener("click", () => this.input("upload")?.click());
     root.querySelector(".camera").addEventListener("click", () => this.openCamera());
-    document.addEventListener("paste", (event) => {
-      if (event.composedPath()[0].matches?.("input, textarea")) return;
-      if (event.clipboardData.files.length) this.give([...event.clipboardData.files]);
-    }, { signal });
+    document.addEventListener(
+      "paste",
+      (event) => {
+        if (event.composedPath()[0].matches?.("input, textarea")) return;
+        if (event.clipboardData.files.length) this.give([...event.clipboardData.files]);
+      },
+      { signal },
+    );
     const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files") && !this.part("upload").hidden;
-    document.addEventListener("dragover", (event) => {
-      if (!carries(event)) return;
-      event.preventDefault();
-      root.classList.add("dropping");
-    }, { signal });
-    document.addEventListener("dragleave", (event) => event.relatedTarget || root.classList.remove("dropping"), { signal });
-    document.addEventListener("drop", (event) => {
-      root.classList.remove("dropping");
-      if (!carries(event) || event.composedPath().some((one) => one.dataset?.testid === "stFileUploaderDropzone")) return;
-      event.preventDefault();
-      this.give([...event.dataTransfer.files]);
-    }, { signal });
-    document.addEventListener("change", (event) => { // the visitor's choice in the file dialog
-      if (event.target === this.input("upload")) this.awaitPhoto();
-    }, { signal, capture: true });
+    document.addEventListener(
+      "dragover",
+      (event) => {
+        if (!carries(event)) return;
+        event.preventDefault();
+        root.classList.add("dropping");
+      },
+      { signal },
+    );
+    document.addEventListener("dragleave", (event) => event.relatedTarget || root.classList.remove("dropping"), {
+      signal,
+    });
+    document.addEventListener(
+      "drop",
+      (event) => {
+        root.classList.remove("dropping");
+        if (!carries(event) || event.composedPath().some((one) => one.dataset?.testid === "stFileUploaderDropzone"))
+          return;
+        event.preventDefault();
+        this.give([...event.dataTransfer.files]);
+      },
+      { signal },
+    );
+    document.addEventListener(
+      "change",
+      (event) => {
+        // the visitor's choice in the file dialog
+        if (event.target === this.input("upload")) this.awaitPhoto();
+      },
+      { signal, capture: true },
+    );
     document.addEventListener("keydown", (event) => this.present(event), { signal });
   },
 
@@ -41,21 +62,39 @@ Object.assign(Viewer.prototype, {
   // Take files: a photo, and perhaps its mask.
   give(files) {
     if (this.part("upload").hidden) return;
-    const stem = (file) => file.name.replace(/\.[^.]*$/, "").replace(/[-_. ](mask|masks|labels?|truth|gt)$/i, "").toLowerCase();
-    const masks = files.filter((file) => /\.png$/i.test(file.name) && files.some((other) => other !== file && stem(other) === stem(file)
-      && (/[-_. ](mask|masks|labels?|truth|gt)\.png$/i.test(file.name) || !/\.png$/i.test(other.name))));
+    const stem = (file) =>
+      file.name
+        .replace(/\.[^.]*$/, "")
+        .replace(/[-_. ](mask|masks|labels?|truth|gt)$/i, "")
+        .toLowerCase();
+    const masks = files.filter(
+      (file) =>
+        /\.png$/i.test(file.name) &&
+        files.some(
+          (other) =>
+            other !== file &&
+            stem(other) === stem(file) &&
+            (/[-_. ](mask|masks|labels?|truth|gt)\.png$/i.test(file.name) || !/\.png$/i.test(other.name)),
+        ),
+    );
     const photo = files.find((file) => !masks.includes(file));
     if (!photo) return;
     const named = /^image\//.test(photo.type) || /\.(jpe?g|png|webp|bmp|gif|tiff?|hei[cf])$/i.test(photo.name);
-    if (!named) return this.showNote({ text: `${photo.name} is not a picture. Choose a JPEG, PNG, WebP, GIF, TIFF, BMP or HEIC file.` });
+    if (!named)
+      return this.showNote({
+        text: `${photo.name} is not a picture. Choose a JPEG, PNG, WebP, GIF, TIFF, BMP or HEIC file.`,
+      });
     if (photo.size > LARGEST)
-      return this.showNote({ text: `${photo.name} has ${Math.ceil(photo.size / 1024 ** 2)} MB; the limit is 20 MB. Make it smaller.` });
+      return this.showNote({
+        text: `${photo.name} has ${Math.ceil(photo.size / 1024 ** 2)} MB; the limit is 20 MB. Make it smaller.`,
+      });
     this.hand("upload", photo);
     if (masks.length) this.handLater("mask", masks[0]);
   },
 
   hand(key, file) {
-    const input = this.input(key), transfer = new DataTransfer();
+    const input = this.input(key),
+      transfer = new DataTransfer();
     if (!input) return false;
     transfer.items.add(file);
     input.files = transfer.files;
@@ -77,16 +116,20 @@ Object.assign(Viewer.prototype, {
   },
 
   async openCamera() {
-    const dialog = this.root.querySelector(".shutter"), video = dialog.querySelector("video");
+    const dialog = this.root.querySelector(".shutter"),
+      video = dialog.querySelector("video");
     const [take, cancel] = dialog.querySelectorAll("button");
     const input = this.input("upload");
-    if (!navigator.mediaDevices?.getUserMedia) { // not on a secure address: phones open their own camera
+    if (!navigator.mediaDevices?.getUserMedia) {
+      // not on a secure address: phones open their own camera
       input.setAttribute("capture", "environment");
       input.click();
       return input.removeAttribute("capture");
     }
     try {
-      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
+      video.srcObject = await navigator.mediaDevices.getUserMedia({
+        video: { facingMode: "environment", width: { ideal: 1280 } },
+      });
     } catch {
       return this.showNote({ text: "The camera is not available: allow it in the browser, or choose a photo." });
     }
@@ -100,7 +143,11 @@ Object.assign(Viewer.prototype, {
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
       canvas.getContext("2d").drawImage(video, 0, 0);
-      canvas.toBlob((blob) => this.give([new File([blob], "The photo.jpg", { type: "image/jpeg" })]), "image/jpeg", 0.92);
+      canvas.toBlob(
+        (blob) => this.give([new File([blob], "The photo.jpg", { type: "image/jpeg" })]),
+        "image/jpeg",
+        0.92,
+      );
       close();
     };
     dialog.showModal();
@@ -108,32 +155,43 @@ Object.assign(Viewer.prototype, {
 
   // The strip: the visitor's own photo, then the samples; the whole card is the button.
   showStrip(samples, own) {
-    const { shown } = this.data, cards = own ? [{ name: "", title: "Your photo", alt: "Your photo", source: own }, ...samples] : samples;
-    const list = this.part("samples"), built = cards.map((card) => card.name + card.source.length).join();
+    const { shown } = this.data,
+      cards = own ? [{ name: "", title: "Your photo", alt: "Your photo", source: own }, ...samples] : samples;
+    const list = this.part("samples"),
+      built = cards.map((card) => card.name + card.source.length).join();
     if (list.dataset.built !== built) {
       list.dataset.built = built;
-      list.replaceChildren(...cards.map(({ name, title, alt, source }) => {
-        const button = element("button", "", { type: "button", title: alt, "data-sample": name });
-        button.append(Object.assign(new Image(), { src: source, alt: "" }), element("span", title));
-        button.addEventListener("click", () => this.chooseSample(name));
-        const item = element("li");
-        item.append(button);
-        return item;
-      }));
+      list.replaceChildren(
+        ...cards.map(({ name, title, alt, source }) => {
+          const button = element("button", "", { type: "button", title: alt, "data-sample": name });
+          button.append(Object.assign(new Image(), { src: source, alt: "" }), element("span", title));
+          button.addEventListener("click", () => this.chooseSample(name));
+          const item = element("li");
+          item.append(button);
+          return item;
+        }),
+      );
     }
-    for (const button of list.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.sample === shown));
+    for (const button of list.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.dataset.sample === shown));
   },
 
   chooseSample(name) {
     if (name === this.data.shown) return;
     this.choose({ sample: name, target: "", ...(this.data.lock.includes("model") ? {} : { model: "" }) });
-    for (const button of this.part("samples").querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.sample === name));
+    for (const button of this.part("samples").querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.dataset.sample === name));
   },
 
   // Presenter mode: arrow keys move to the next sample.
   present(event) {
     const step = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
-    if (!this.data?.present || !step || event.composedPath()[0].matches?.("input, select, textarea, canvas, [role=slider]")) return;
+    if (
+      !this.data?.present ||
+      !step ||
+      event.composedPath()[0].matches?.("input, select, textarea, canvas, [role=slider]")
+    )
+      return;
     const names = [...this.part("samples").querySelectorAll("button")].map((button) => button.dataset.sample);
     const next = names[names.indexOf(this.data.shown) + step];
     if (next === undefined) return;

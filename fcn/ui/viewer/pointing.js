@@ -22,18 +22,23 @@ Object.assign(Viewer.prototype, {
         this.wiping = false;
         this.bubble.hidden = true;
       });
-    canvas.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey) return; // a plain wheel scrolls the page
-      event.preventDefault();
-      this.zoom(event.deltaY < 0 ? 1.25 : 0.8, ...at(event));
-    }, { passive: false });
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey) return; // a plain wheel scrolls the page
+        event.preventDefault();
+        this.zoom(event.deltaY < 0 ? 1.25 : 0.8, ...at(event));
+      },
+      { passive: false },
+    );
     canvas.addEventListener("click", (event) => this.press(canvas, event));
     canvas.addEventListener("dblclick", (event) => this.zoom(2, ...at(event)));
     canvas.addEventListener("keydown", (event) => this.key(event));
     const buttons = this.root.querySelectorAll(".zoom button");
     if (canvas === this.panels[0])
       [1.5, 1 / 1.5, 0].forEach((factor, index) =>
-        buttons[index].addEventListener("click", () => this.zoom(factor, ...(this.spot ?? this.toPhoto(0.5, 0.5)))));
+        buttons[index].addEventListener("click", () => this.zoom(factor, ...(this.spot ?? this.toPhoto(0.5, 0.5)))),
+      );
   },
 
   // A click that was not a drag: a tile of the mosaic opens, a pixel of the segmentation is explained.
@@ -41,7 +46,10 @@ Object.assign(Viewer.prototype, {
     if (this.moved > 4 || !this.data) return;
     const sheet = this.sheet();
     if (canvas === this.panels[1] && sheet && !sheet.one)
-      return this.choose({ cells: sheet.single, channel: Math.min(sheet.channels.length, this.tile(canvas, event) + 1) });
+      return this.choose({
+        cells: sheet.single,
+        channel: Math.min(sheet.channels.length, this.tile(canvas, event) + 1),
+      });
     if (canvas === this.panels[2] && this.spot && this.choices.view !== "compare") this.onPixel?.(...this.spot);
   },
 
@@ -99,8 +107,10 @@ Object.assign(Viewer.prototype, {
       this.zoom(span(event) / Math.max(1, span(before)), ...this.place(canvas, middle));
     } else {
       const pixels = this.data.width / this.view.scale / canvas.clientWidth; // photo pixels in a pixel of the screen
-      this.move(this.view.x - (event.clientX - before.clientX) * pixels,
-        this.view.y - (event.clientY - before.clientY) * pixels);
+      this.move(
+        this.view.x - (event.clientX - before.clientX) * pixels,
+        this.view.y - (event.clientY - before.clientY) * pixels,
+      );
     }
     this.pointers.set(event.pointerId, event);
   },
@@ -114,7 +124,8 @@ Object.assign(Viewer.prototype, {
   },
 
   move(x, y) {
-    const { width, height } = this.data, { scale } = this.view;
+    const { width, height } = this.data,
+      { scale } = this.view;
     this.view.x = Math.min(width - width / scale, Math.max(0, x));
     this.view.y = Math.min(height - height / scale, Math.max(0, y));
     this.panels.forEach((canvas) => canvas.classList.toggle("zoomed", scale > 1));
@@ -125,8 +136,10 @@ Object.assign(Viewer.prototype, {
   follow() {
     const { scale, x, y } = this.view;
     const [wide, high] = [this.data.width / scale, this.data.height / scale];
-    this.move(Math.min(this.spot[0], Math.max(x, this.spot[0] + 1 - wide)),
-      Math.min(this.spot[1], Math.max(y, this.spot[1] + 1 - high)));
+    this.move(
+      Math.min(this.spot[0], Math.max(x, this.spot[0] + 1 - wide)),
+      Math.min(this.spot[1], Math.max(y, this.spot[1] + 1 - high)),
+    );
   },
 
   inspect(x, y) {
@@ -138,32 +151,50 @@ Object.assign(Viewer.prototype, {
 
   // Probability of the class of a pixel, 0 to 1.
   confident(name, x, y, cell) {
-    const { width, height, classes } = this.data, confidences = this.confidence[name];
+    const { width, height, classes } = this.data,
+      confidences = this.confidence[name];
     if (name === "nearest") return this.probabilities[cell * classes.length + this.coarse[cell]] / 255;
-    const step = Math.round(Math.sqrt((width * height) / confidences.length)), columns = Math.ceil(width / step);
+    const step = Math.round(Math.sqrt((width * height) / confidences.length)),
+      columns = Math.ceil(width / step);
     return confidences[Math.floor(y / step) * columns + Math.floor(x / step)] / 255;
   },
 
   // The class of the pixel and the best classes of its cell, in words.
   read() {
-    const { width, stride, columns, rows, classes } = this.data, { upsampling } = this.choices, sheet = this.sheet();
+    const { width, stride, columns, rows, classes } = this.data,
+      { upsampling } = this.choices,
+      sheet = this.sheet();
     if (!this.spot) return (this.readout.textContent = this.data.hint);
-    const [x, y] = this.spot, label = this.labels[upsampling][y * width + x];
-    const row = Math.floor(y / stride), column = Math.floor(x / stride), cell = row * columns + column;
+    const [x, y] = this.spot,
+      label = this.labels[upsampling][y * width + x];
+    const row = Math.floor(y / stride),
+      column = Math.floor(x / stride),
+      cell = row * columns + column;
     const place = sheet?.one ? this.channel(sheet) : this.pointedTile;
     if (sheet && place !== null && place < sheet.channels.length) {
       const value = sheet.maps[cell + place * rows * columns] / 255;
-      return (this.readout.textContent = `Cell in row ${row + 1}, column ${column + 1}. ${sheet.name} ${place + 1} (channel `
-        + `${sheet.channels[place]}): ${value.toFixed(2)} on a scale from 0, its lowest value, to 1, its highest.`);
+      return (this.readout.textContent =
+        `Cell in row ${row + 1}, column ${column + 1}. ${sheet.name} ${place + 1} (channel ` +
+        `${sheet.channels[place]}): ${value.toFixed(2)} on a scale from 0, its lowest value, to 1, its highest.`);
     }
     const start = cell * classes.length;
     const top = [...this.probabilities.slice(start, start + classes.length)]
-      .map((value, index) => [value / 255, index]).sort((a, b) => b[0] - a[0]).slice(0, 3);
+      .map((value, index) => [value / 255, index])
+      .sort((a, b) => b[0] - a[0])
+      .slice(0, 3);
     this.readout.replaceChildren(
-      element("span", `Pixel ${x}, ${y}: `), this.chip(label), element("b", classes[label]),
-      element("span", ` ${percent(this.confident(upsampling, x, y, cell))}. Its cell (row ${row + 1}, column ${column + 1}): `),
-      ...top.flatMap(([share, index], order) => [this.chip(index),
-        element("span", `${classes[index]} ${percent(share)}${order < top.length - 1 ? ", " : "."}`)]));
+      element("span", `Pixel ${x}, ${y}: `),
+      this.chip(label),
+      element("b", classes[label]),
+      element(
+        "span",
+        ` ${percent(this.confident(upsampling, x, y, cell))}. Its cell (row ${row + 1}, column ${column + 1}): `,
+      ),
+      ...top.flatMap(([share, index], order) => [
+        this.chip(index),
+        element("span", `${classes[index]} ${percent(share)}${order < top.length - 1 ? ", " : "."}`),
+      ]),
+    );
   },
 
   chip(index) {
@@ -175,7 +206,8 @@ Object.assign(Viewer.prototype, {
   // Next to a finger, which hides what it points at: the class there.
   showBubble(event) {
     if (event.pointerType !== "touch" || !this.spot) return;
-    const [x, y] = this.spot, label = this.labels[this.choices.upsampling][y * this.data.width + x];
+    const [x, y] = this.spot,
+      label = this.labels[this.choices.upsampling][y * this.data.width + x];
     this.bubble.textContent = this.data.classes[label];
     this.bubble.style.left = `${Math.min(innerWidth - 50, Math.max(50, event.clientX))}px`;
     this.bubble.style.top = `${event.clientY}px`;
@@ -193,8 +225,16 @@ Object.assign(Viewer.prototype, {
     this.handle.addEventListener("pointermove", (event) => this.holding && this.moveLine(canvas, event));
     for (const name of ["pointerup", "pointercancel"]) this.handle.addEventListener(name, () => (this.holding = false));
     this.handle.addEventListener("keydown", (event) => {
-      const to = { ArrowLeft: this.line - 0.02, ArrowDown: this.line - 0.02, ArrowRight: this.line + 0.02, ArrowUp: this.line + 0.02,
-        PageDown: this.line - 0.2, PageUp: this.line + 0.2, Home: 0, End: 1 }[event.key];
+      const to = {
+        ArrowLeft: this.line - 0.02,
+        ArrowDown: this.line - 0.02,
+        ArrowRight: this.line + 0.02,
+        ArrowUp: this.line + 0.02,
+        PageDown: this.line - 0.2,
+        PageUp: this.line + 0.2,
+        Home: 0,
+        End: 1,
+      }[event.key];
       if (to === undefined) return;
       event.preventDefault();
       event.stopPropagation();
@@ -227,12 +267,17 @@ Object.assign(Viewer.prototype, {
 
   // Show where two upsamplings differ most: zoom in, and alternate between the two.
   showWhere() {
-    const { upsampling } = this.choices, other = this.against(), { width, height } = this.data;
+    const { upsampling } = this.choices,
+      other = this.against(),
+      { width, height } = this.data;
     const box = largestDifference(this.labels[upsampling], this.labels[other], width, height);
     if (!box) return;
     const [wide, high] = [box.right - box.left, box.bottom - box.top];
     this.view.scale = Math.min(8, Math.max(1, 0.6 * Math.min(width / wide, height / high)));
-    this.move((box.left + box.right) / 2 - width / this.view.scale / 2, (box.top + box.bottom) / 2 - height / this.view.scale / 2);
+    this.move(
+      (box.left + box.right) / 2 - width / this.view.scale / 2,
+      (box.top + box.bottom) / 2 - height / this.view.scale / 2,
+    );
     this.stopBlinking();
     let left = 9;
     this.blinking = { name: other };

@@ -1,6 +1,12 @@
 // Small helpers that every file of the viewer uses.
 
-const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+const VIRIDIS = [
+  [68, 1, 84],
+  [59, 82, 139],
+  [33, 145, 140],
+  [94, 201, 98],
+  [253, 231, 37],
+];
 
 function element(tag, text = "", attributes = {}) {
   const node = document.createElement(tag);
@@ -15,7 +21,9 @@ const percent = (share) => (share > 0 && share < 0.01 ? "under 1%" : `${Math.rou
 
 function ramp(value) {
   const place = Math.min(0.9999, Math.max(0, value)) * (VIRIDIS.length - 1);
-  const low = VIRIDIS[Math.floor(place)], high = VIRIDIS[Math.floor(place) + 1], part = place % 1;
+  const low = VIRIDIS[Math.floor(place)],
+    high = VIRIDIS[Math.floor(place) + 1],
+    part = place % 1;
   return low.map((channel, index) => Math.round(channel + (high[index] - channel) * part));
 }
 

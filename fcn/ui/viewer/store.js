@@ -5,7 +5,8 @@ const store = (globalThis.fcnStore ??= { contents: new Map(), waiting: new Map()
 
 // Keep something under its name; the oldest of its kind is dropped.
 function keep(kind, name, content) {
-  for (const key of [...store.contents.keys()].filter((key) => key.startsWith(`${kind} `)).slice(0, -2)) store.contents.delete(key);
+  for (const key of [...store.contents.keys()].filter((key) => key.startsWith(`${kind} `)).slice(0, -2))
+    store.contents.delete(key);
   store.contents.set(`${kind} ${name}`, content);
   store.waiting.get(`${kind} ${name}`)?.forEach((done) => done(content));
   store.waiting.delete(`${kind} ${name}`);

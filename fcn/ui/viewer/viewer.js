@@ -55,7 +55,16 @@ class Viewer {
     if (data.turn >= this.turn) this.choices = { ...data.choices };
     this.turn = Math.max(this.turn, data.turn);
     const [photo, maps] = await Promise.all([fetched("photo", data.photo), fetched("maps", data.maps)]);
-    const names = ["bilinear", "transposed", "coarse", "probabilities", "features", "confident_bilinear", "confident_transposed", ...(maps.shapes ? ["shapes"] : [])];
+    const names = [
+      "bilinear",
+      "transposed",
+      "coarse",
+      "probabilities",
+      "features",
+      "confident_bilinear",
+      "confident_transposed",
+      ...(maps.shapes ? ["shapes"] : []),
+    ];
     const [image, ...arrays] = await Promise.all([picture(photo.source), ...names.map((name) => bytes(maps[name]))]);
     if (call !== this.calls) return; // newer data has come meanwhile
     const unpacked = Object.fromEntries(names.map((name, index) => [name, arrays[index]]));
@@ -65,7 +74,11 @@ class Viewer {
     this.sheets = { features: { maps: unpacked.features, channels: maps.channels } };
     if (maps.shapes) this.sheets.shapes = { maps: unpacked.shapes, channels: maps.shapeChannels };
     this.confidence = { bilinear: unpacked.confident_bilinear, transposed: unpacked.confident_transposed };
-    this.labels = { bilinear: unpacked.bilinear, transposed: unpacked.transposed, nearest: this.repeated(unpacked.coarse) };
+    this.labels = {
+      bilinear: unpacked.bilinear,
+      transposed: unpacked.transposed,
+      nearest: this.repeated(unpacked.coarse),
+    };
     if (fresh) {
       this.spot = null;
       this.view = { scale: 1, x: 0, y: 0 };
@@ -75,8 +88,9 @@ class Viewer {
     this.busy(false);
     this.shapeFrames();
     this.refresh();
-    Promise.all([fetched("strip", data.strip), data.own && fetched("own", data.own)])
-      .then(([strip, own]) => this.showStrip(strip.samples, own?.source));
+    Promise.all([fetched("strip", data.strip), data.own && fetched("own", data.own)]).then(([strip, own]) =>
+      this.showStrip(strip.samples, own?.source),
+    );
   }
 
   // Draw everything that the choices change.
@@ -93,7 +107,7 @@ class Viewer {
   // What the middle picture shows: shape channels exist for one cell size only.
   cells() {
     const { cells } = this.choices;
-    return this.sheets.shapes ? cells : { shapes: "features", shape: "channel" }[cells] ?? cells;
+    return this.sheets.shapes ? cells : ({ shapes: "features", shape: "channel" }[cells] ?? cells);
   }
 
   // The maps of which the middle picture shows all or one, and whether it is a single one; null while it shows classes.
@@ -125,7 +139,9 @@ class Viewer {
     const { width, height } = this.data;
     for (const canvas of this.panels) {
       canvas.style.aspectRatio = `${width} / ${height}`;
-      const room = matchMedia("(max-width: 640px)").matches ? "56vh" : `max(15rem, 100vh - ${this.data.present ? 19 : 27}rem)`;
+      const room = matchMedia("(max-width: 640px)").matches
+        ? "56vh"
+        : `max(15rem, 100vh - ${this.data.present ? 19 : 27}rem)`;
       canvas.parentElement.style.width = `min(100%, calc(${room} * ${width / height}))`;
     }
   }
@@ -134,8 +150,10 @@ class Viewer {
   shares(labels) {
     const counts = new Array(this.data.classes.length).fill(0);
     for (const label of labels) counts[label]++;
-    return counts.map((count, index) => [index, count / labels.length])
-      .filter(([, share]) => share > 0).sort((a, b) => b[1] - a[1]);
+    return counts
+      .map((count, index) => [index, count / labels.length])
+      .filter(([, share]) => share > 0)
+      .sort((a, b) => b[1] - a[1]);
   }
 
   // Share of the pixels to which the two upsamplings give different classes.

@@ -2,7 +2,12 @@
 // The server sends the sums of a square of pixels when the first of them is requested (why.py); then all of them are there.
 
 const SQUARE = 32;
-const CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]]; // rows down, columns to the right
+const CORNERS = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+]; // rows down, columns to the right
 const PLACES = ["upper left", "upper right", "lower left", "lower right"];
 const PARTS = { bilinear: 0, own: 4, others: 8, shape: 9, weights: 13, all: 17 }; // where they begin in a class's numbers
 
@@ -15,7 +20,8 @@ class Why {
   constructor(viewer) {
     this.viewer = viewer;
     const { follow, mark, show } = viewer;
-    viewer.follow = () => { // keys move the pixel: its sums go with it
+    viewer.follow = () => {
+      // keys move the pixel: its sums go with it
       follow.call(viewer);
       if (this.pixel) this.explain(...viewer.spot);
     };
@@ -26,13 +32,16 @@ class Why {
     viewer.show = async (data) => {
       await show.call(viewer, data);
       const now = `${viewer.data?.key} ${viewer.data?.stride}`;
-      if (this.pixel && this.of !== now) this.of.startsWith(viewer.data.key) ? this.explain(...this.pixel) : this.close();
+      if (this.pixel && this.of !== now)
+        this.of.startsWith(viewer.data.key) ? this.explain(...this.pixel) : this.close();
     };
   }
 
   async explain(x, y) {
-    const { viewer } = this, { key, stride } = viewer.data;
-    const [row, column] = [Math.floor(y / SQUARE), Math.floor(x / SQUARE)], name = `${key} ${stride} ${row} ${column}`;
+    const { viewer } = this,
+      { key, stride } = viewer.data;
+    const [row, column] = [Math.floor(y / SQUARE), Math.floor(x / SQUARE)],
+      name = `${key} ${stride} ${row} ${column}`;
     this.pixel = [x, y];
     this.of = `${key} ${stride}`;
     viewer.draw();
@@ -76,7 +85,10 @@ class Why {
     for (const { row, column, share } of this.cells(...this.pixel)) {
       const [left, top] = [column * stride, row * stride];
       context.setLineDash([]);
-      for (const [colour, line] of [["#000", 4], ["#ffd21f", 2]]) {
+      for (const [colour, line] of [
+        ["#000", 4],
+        ["#ffd21f", 2],
+      ]) {
         context.strokeStyle = colour;
         context.lineWidth = line * context.pixel;
         context.strokeRect(left, top, stride, stride);
@@ -100,7 +112,9 @@ class Why {
   // Words and numbers
 
   show(square, x, y) {
-    const { viewer } = this, { classes } = viewer.data, pixel = y * viewer.data.width + x;
+    const { viewer } = this,
+      { classes } = viewer.data,
+      pixel = y * viewer.data.width + x;
     const at = (y - square.top) * square.width + x - square.left;
     const listed = [...square.read.classes.slice(at * square.listed, (at + 1) * square.listed)].map((index, place) => {
       const start = (at * square.listed + place) * PARTS.all;
@@ -110,18 +124,40 @@ class Why {
     const cells = this.cells(x, y);
     const section = element("section", "", { class: "why", "aria-label": "Why this pixel" });
     const close = element("button", "Close", { type: "button" });
-    close.addEventListener("click", () => { this.close(); viewer.panels[2].focus({ preventScroll: true }); });
+    close.addEventListener("click", () => {
+      this.close();
+      viewer.panels[2].focus({ preventScroll: true });
+    });
     const head = element("header");
     const same = winners.bilinear === winners.transposed;
-    head.append(element("h4", `Why is pixel ${x}, ${y} ${same ? classes[winners.transposed] : `${classes[winners.bilinear]} or ${classes[winners.transposed]}`}?`), close);
+    head.append(
+      element(
+        "h4",
+        `Why is pixel ${x}, ${y} ${same ? classes[winners.transposed] : `${classes[winners.bilinear]} or ${classes[winners.transposed]}`}?`,
+      ),
+      close,
+    );
     const outside = cells.filter(({ row, column }) => !this.inside(square, row, column)).length;
-    const intro = element("p", `Four cells reach it, outlined on the maps: ` +
-      cells.map(({ row, column, share }, corner) => `${PLACES[corner]} ${(100 * share).toFixed(1)} %${this.inside(square, row, column) ? "" : " (outside)"}`).join(", ") + ". " +
-      (outside ? `${outside} of them lie beyond the edge: there bilinear repeats the last cell, and the transposed convolution finds zeros. ` : "") +
-      "The sums list the cells in this order; the terms are rounded so that they add up.");
+    const intro = element(
+      "p",
+      `Four cells reach it, outlined on the maps: ` +
+        cells
+          .map(
+            ({ row, column, share }, corner) =>
+              `${PLACES[corner]} ${(100 * share).toFixed(1)} %${this.inside(square, row, column) ? "" : " (outside)"}`,
+          )
+          .join(", ") +
+        ". " +
+        (outside
+          ? `${outside} of them lie beyond the edge: there bilinear repeats the last cell, and the transposed convolution finds zeros. `
+          : "") +
+        "The sums list the cells in this order; the terms are rounded so that they add up.",
+    );
     const columns = element("div", "", { class: "columns" });
-    columns.append(this.column("Bilinear", "bilinear", listed, winners.bilinear, square, cells),
-      this.column("Transposed convolution", "transposed", listed, winners.transposed, square, cells));
+    columns.append(
+      this.column("Bilinear", "bilinear", listed, winners.bilinear, square, cells),
+      this.column("Transposed convolution", "transposed", listed, winners.transposed, square, cells),
+    );
     section.append(head, intro, columns);
     const open = viewer.beside.querySelector("details")?.open;
     viewer.beside.replaceChildren(section);
@@ -134,52 +170,94 @@ class Why {
   }
 
   column(title, upsampling, listed, winner, square, cells) {
-    const { classes, palette } = this.viewer.data, part = element("div");
+    const { classes, palette } = this.viewer.data,
+      part = element("div");
     const scored = listed.map(({ index, numbers }) => ({ index, numbers, total: this.total(upsampling, numbers) }));
     scored.sort((a, b) => (b.index === winner) - (a.index === winner) || b.total - a.total);
     const most = Math.max(1, ...scored.map(({ total }) => Math.abs(total)));
     part.append(element("h5", title));
     for (const { index, numbers, total } of scored) {
-      const item = element("div", "", { class: "class" }), bar = element("span", "", { class: "score" });
+      const item = element("div", "", { class: "class" }),
+        bar = element("span", "", { class: "score" });
       const fill = element("u");
       fill.style.width = `${(50 * Math.abs(total)) / most}%`;
       fill.style[total < 0 ? "right" : "left"] = "50%";
       fill.style.background = css(palette[index]);
       bar.append(fill);
-      const name = element("b", classes[index]), line = element("p");
+      const name = element("b", classes[index]),
+        line = element("p");
       item.append(name, bar, element("b", hundredths(total), { class: "total" }), line);
       if (upsampling === "bilinear")
-        this.written(line, cells.map(({ share }) => share), index, numbers.slice(0, 4), square, cells, total);
+        this.written(
+          line,
+          cells.map(({ share }) => share),
+          index,
+          numbers.slice(0, 4),
+          square,
+          cells,
+          total,
+        );
       else this.learned(item, line, index, numbers, square, cells, total);
       part.append(item);
     }
     const by = scored[0].total - (scored[1]?.total ?? 0);
-    part.append(element("p", scored.length > 1
-      ? `${classes[winner]} wins by ${by > 0 ? hundredths(by) : "less than 0.01"} over ${classes[scored[1].index]}.` : "", { class: "verdict" }));
+    part.append(
+      element(
+        "p",
+        scored.length > 1
+          ? `${classes[winner]} wins by ${by > 0 ? hundredths(by) : "less than 0.01"} over ${classes[scored[1].index]}.`
+          : "",
+        { class: "verdict" },
+      ),
+    );
     return part;
   }
 
   total(upsampling, numbers) {
-    return numbers.slice(...(upsampling === "bilinear" ? [0, PARTS.own] : [PARTS.own, PARTS.weights])).reduce((sum, part) => sum + part, 0);
+    return numbers
+      .slice(...(upsampling === "bilinear" ? [0, PARTS.own] : [PARTS.own, PARTS.weights]))
+      .reduce((sum, part) => sum + part, 0);
   }
 
   // "0.422 × 3.10 + ... = 1.31 + ... = 2.20"
   written(line, weights, index, terms, square, cells, total, repeat = true) {
-    line.append(this.products(weights, index, square, cells, repeat), " = ", joined([...terms].map(hundredths)), " = ", element("b", hundredths(total)));
+    line.append(
+      this.products(weights, index, square, cells, repeat),
+      " = ",
+      joined([...terms].map(hundredths)),
+      " = ",
+      element("b", hundredths(total)),
+    );
   }
 
   products(weights, index, square, cells, repeat) {
-    return joined(cells.map(({ row, column }, corner) => {
-      const beyond = !this.inside(square, row, column) && !repeat;
-      return `${minus(weights[corner].toFixed(3))} × ${beyond ? "0" : hundredths(this.score(square, row, column, index))}`;
-    }));
+    return joined(
+      cells.map(({ row, column }, corner) => {
+        const beyond = !this.inside(square, row, column) && !repeat;
+        return `${minus(weights[corner].toFixed(3))} × ${beyond ? "0" : hundredths(this.score(square, row, column, index))}`;
+      }),
+    );
   }
 
   learned(item, line, index, numbers, square, cells, total) {
     const part = (name, count) => [...numbers.slice(PARTS[name], PARTS[name] + count)];
-    const own = part("own", 4), [others] = part("others", 1), shape = part("shape", 4), add = (list) => list.reduce((sum, one) => sum + one, 0);
-    line.append(this.products(part("weights", 4).map((weight) => weight / 1000), index, square, cells, false), " = ", joined(own.map(hundredths)),
-      " = ", hundredths(add(own)));
+    const own = part("own", 4),
+      [others] = part("others", 1),
+      shape = part("shape", 4),
+      add = (list) => list.reduce((sum, one) => sum + one, 0);
+    line.append(
+      this.products(
+        part("weights", 4).map((weight) => weight / 1000),
+        index,
+        square,
+        cells,
+        false,
+      ),
+      " = ",
+      joined(own.map(hundredths)),
+      " = ",
+      hundredths(add(own)),
+    );
     const names = [`${hundredths(add(own))} its own scores`, `${hundredths(others)} other classes`];
     if (square.shape) names.push(`${hundredths(add(shape))} shape channels`);
     const sum = element("p");
@@ -187,8 +265,14 @@ class Why {
     item.append(sum);
     if (!square.shape) return;
     const details = element("details");
-    details.append(element("summary", `What the ${square.shape} shape channels add`), element("p", cells.map((_, corner) =>
-      `${PLACES[corner]} ${hundredths(shape[corner])}`).join(", ") + ` = ${hundredths(add(shape))}`));
+    details.append(
+      element("summary", `What the ${square.shape} shape channels add`),
+      element(
+        "p",
+        cells.map((_, corner) => `${PLACES[corner]} ${hundredths(shape[corner])}`).join(", ") +
+          ` = ${hundredths(add(shape))}`,
+      ),
+    );
     item.append(details);
   }
 
@@ -202,4 +286,5 @@ class Why {
 const minus = (text) => text.replace("-", "\u2212");
 const hundredths = (value) => minus((value / 100).toFixed(2));
 // A sum without "+ −"
-const joined = (terms) => terms.reduce((sum, term) => `${sum} ${term.startsWith("\u2212") ? `\u2212 ${term.slice(1)}` : `+ ${term}`}`);
+const joined = (terms) =>
+  terms.reduce((sum, term) => `${sum} ${term.startsWith("\u2212") ? `\u2212 ${term.slice(1)}` : `+ ${term}`}`);
