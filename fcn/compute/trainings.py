@@ -86,7 +86,8 @@ class Run:
         if not self.step:
             return MOST
         results = sum(step > self.step for step in RESULTS)
-        return (STEPS - self.step) * self.training / self.step + results * self.measuring
+        left = (STEPS - self.step) * self.training / self.step + results * self.measuring
+        return max(0.0, min(left, MOST - self.seconds))
 
 
 class Trainings:

@@ -30,6 +30,7 @@ STYLE = f"""
 [class*="st-key-unseen-"] {{ position: absolute; width: 1px; height: 1px; overflow: hidden; visibility: hidden; }}
 {internals.LAYOUT_WRAPPER}:has(> [class*="st-key-unseen-"]) {{ position: absolute; width: 1px; height: 1px; }}
 {internals.ELEMENT_CONTAINER}:has(style) {{ display: none; }}
+.st-key-share_qr img {{ max-height: 62vh; object-fit: contain; }}
 @media (max-width: 640px) {{
   {internals.MAIN_BLOCK} {{ padding: .3rem .75rem 2rem; }}
   .st-key-brand {{ display: none; }}

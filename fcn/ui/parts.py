@@ -17,11 +17,15 @@ from fcn.ui.keys import Session
 UPSAMPLING_TITLES = {"nearest": "Cells", "bilinear": "Bilinear", "transposed": "Transposed convolution"}
 
 
-def model_switch() -> str:
-    """Draw the choice of model; it is kept in the link and from page to page."""
+def model_switch(suited: str = "") -> str:
+    """Draw the choice of model; it is kept in the link and from page to page.
+
+    Args:
+        suited: The model to begin with in a visit that has seen none yet; default: the first.
+    """
     models = {name: compute.card(name).title for name in compute.names()}
     current = st.session_state.get(Session.SHOWN)
-    default = current if current in models else next(iter(models))
+    default = next(name for name in (current, suited, *models) if name in models)
     return choice_control("Model", list(models), default, Session.MODEL, models.__getitem__)
 
 

@@ -70,7 +70,7 @@ def panel() -> None:
         )
     picture, settings = st.columns([3, 2], gap="medium")
     with settings:
-        st.markdown("**For a class**")
+        st.markdown("**For your students**")
         now = flags.current()
         hidden = [name for name in now.hide if name in HIDEABLE]
         hide = st.multiselect("Hide", list(HIDEABLE), hidden, HIDEABLE.__getitem__, key="share_hide")
@@ -84,7 +84,8 @@ def panel() -> None:
             st.caption("This address works on this computer only. To share it, open the app at its network address.")
     with picture:
         if code := qr(address):
-            st.image(code, width="stretch", alt=f"QR code of the link {address}")
+            with st.container(key="share_qr"):
+                st.image(code, width="stretch", alt=f"QR code of the link {address}")
         else:
             st.caption(NO_CODE if segno else NO_SEGNO)
 

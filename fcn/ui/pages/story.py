@@ -22,7 +22,7 @@ def show() -> None:
         share.title("From photo to pixels")
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="subject")
     with layout.unseen("subject") if present else row:  # a lecture keeps the photo of its link
-        model = parts.model_switch()
+        model = parts.model_switch(suited=source.current().model)
         chosen = choose_photo(model)
     photo = resize_loss.subject(model, chosen)
     story.show(photo, present)

@@ -150,6 +150,8 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
             "own": own_name,
             "shown": "" if photo.data is not None else photo.name,
             "upload": str(st.session_state.get(Session.SEEN, "")),
+            "refused": bool(source.refusal()),
+            "ownKernel": own_kernel.current(card.name, stride) is not None,
             "width": scores.width,
             "height": scores.height,
             "stride": stride,

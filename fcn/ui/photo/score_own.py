@@ -114,7 +114,7 @@ def uploaded_mask(card: zoo.Card, chosen: SelectedPhoto) -> Truth | None:
             f"({', '.join(f'{index} {name}' for index, name in enumerate(card.classes))}; {IGNORE_LABEL} is "
             "not scored), or the colours of the legend. You can also drop a photo and a mask of the same name together."
         )
-        key = f"mask-{chosen.sha256[:12]}"
+        key = f"mask-{card.name}-{chosen.sha256[:12]}"  # its numbers mean the classes of this model
         file = st.file_uploader("Mask PNG", type="png", key=key)
         if file is None:
             if isinstance(st.session_state[key], DeletedFile):

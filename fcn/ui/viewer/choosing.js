@@ -266,13 +266,13 @@ Object.assign(Viewer.prototype, {
     const finer = {
       32: "Try cell size 16: finer cells sharpen the edges more.",
       16: "Try cell size 8, the finest.",
-      8: "Try your own photo, or cell size 32 to see what is lost.",
+      8: `Try ${this.data.shown ? "your own photo, or " : ""}cell size 32 to see what is lost.`,
     }[stride];
     const apart = `${percentFine(share)} of the pixels differ from ${short(other).toLowerCase()}`;
     return {
       nearest: `Each of the ${columns * rows} cells has one class, and every pixel takes the class of its cell. Try Bilinear: it blends neighbouring cells.`,
       bilinear: `Bilinear blends neighbouring cells with a fixed rule: ${apart}. Try Transposed convolution: it learned its rule from photos.`,
-      transposed: `The transposed convolution learned from photos how to fill in the pixels between cells: ${apart}. ${finer}`,
+      transposed: `${this.data.ownKernel ? "Your kernel learned from drawn streets" : "The transposed convolution learned from photos"} how to fill in the pixels between cells: ${apart}. ${finer}`,
     }[upsampling];
   },
 

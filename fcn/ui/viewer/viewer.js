@@ -69,6 +69,9 @@ class Viewer {
     if (call !== this.calls) return; // newer data has come meanwhile
     const unpacked = Object.fromEntries(names.map((name, index) => [name, arrays[index]]));
     const fresh = this.data?.key !== data.key;
+    // The sentence about a refused upload stands above; a phone has scrolled down to where the result would be.
+    if (data.refused && this.data?.upload !== data.upload)
+      this.root.scrollIntoView({ block: "start", behavior: "smooth" });
     if (this.data?.maps !== data.maps) this.cache.clear();
     Object.assign(this, { data, photo: image, coarse: unpacked.coarse, probabilities: unpacked.probabilities });
     this.sheets = { features: { maps: unpacked.features, channels: maps.channels } };

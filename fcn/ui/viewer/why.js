@@ -93,7 +93,7 @@ class Why {
         context.lineWidth = line * context.pixel;
         context.strokeRect(left, top, stride, stride);
       }
-      if (stride < 26 * context.pixel) continue; // no room for a share that can be read
+      if (stride < 26 * context.pixel) continue; // too small to be read
       const size = 13 * context.pixel;
       context.font = `700 ${size}px sans-serif`;
       context.textAlign = "center";
@@ -102,6 +102,7 @@ class Why {
       context.lineWidth = 3.5 * context.pixel;
       context.strokeStyle = "#000";
       const text = share < 0.01 ? "<1%" : percent(share); // words would not fit into a cell
+      if (context.measureText(text).width > 0.9 * stride) continue;
       context.strokeText(text, middle, line);
       context.fillStyle = "#ffd21f";
       context.fillText(text, middle, line);
