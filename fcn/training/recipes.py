@@ -106,7 +106,7 @@ RECIPES = {
             "Kernels that see only class scores, trained on every pixel: smooth, and within 0.3 of bilinear. So the "
             "layer was given shape channels to learn from, and is trained with the network, on every pixel.",
             "With shape channels, stride 32 bilinear / transposed: after 15 epochs, averaged over about 500 steps, which "
-            "lags behind in a run of 930, 63.7 / 64.1; after 16 more, averaged over about 100 steps, 64.2 / 64.9, and "
+            "lags behind in 930, 63.7 / 64.1; after 16 more, averaged over about 100 steps, 64.2 / 64.9, and "
             "72.1 at stride 8. Both were still rising.",
         ),
     ),
