@@ -105,8 +105,8 @@ RECIPES = {
             "stride 32, but from a fine grid in the kernel that speckles edges; smoothed by 0.7 pixels, +0.4 remained.",
             "Kernels that see only class scores, trained on every pixel: smooth, and within 0.3 of bilinear. So the "
             "layer was given shape channels to learn from, and is trained with the network, on every pixel.",
-            "With shape channels, stride 32 bilinear / transposed: after 15 epochs, averaged over some 500 steps, which "
-            "lags behind in 930, 63.7 / 64.1; after 16 more, averaged over some 100 steps, 64.2 / 64.9, and "
+            "With shape channels, stride 32 bilinear / transposed: after 15 epochs, averaged over 500 steps, which "
+            "lags behind in 930, 63.7 / 64.1; after 16 more, averaged over 100 steps, 64.2 / 64.9, and "
             "72.1 at stride 8. Both were still rising.",
         ),
     ),
