@@ -32,6 +32,7 @@ HEADS = "upsample|enlarge|score|shape|mix"  # how the names of the layers on top
 VALIDATE_EVERY = 4  # epochs
 #: The outputs that are judged and the weight of each in the loss, while the network is trained and while it is frozen.
 NETWORK_LOSSES = {"upsampled_32": 1.0, "scores_32": 0.5, "scores_16": 0.25, "scores_8": 0.5}
+HEAD_LOSSES = NETWORK_LOSSES | {"mixed_32": 1.0}
 UPSAMPLING_LOSSES = {"upsampled_32": 1.0, "mixed_32": 1.0, "upsampled_16": 1.0, "upsampled_8": 1.0}
 LATE = "block3_expand"  # the first layer after stride 4
 
@@ -101,7 +102,7 @@ def _fit(
 ) -> None:
     """Train one phase. What is trained, and the loss of each head, is set here and nowhere else."""
     _choose_trainable(model, phase)
-    losses = UPSAMPLING_LOSSES if phase.trains == "upsampling" else NETWORK_LOSSES
+    losses = {"late": NETWORK_LOSSES, "heads": HEAD_LOSSES, "upsampling": UPSAMPLING_LOSSES}[phase.trains]
     trainer = keras.Model(model.input, {head: model.output[head] for head in losses})
     batches = Batches(training, recipe, phase, list(losses), seed=len(progress.left), scenes=scenes)
     epochs = 1 if quick else phase.epochs
@@ -123,7 +124,7 @@ def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Opt
         )
 
     heads = adam(phase.rate)
-    if phase.trains == "upsampling":
+    if phase.trains != "late":
         return heads
     backbone = adam(phase.rate * phase.backbone)
     return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(backbone, {f"({HEADS}).*": heads}))
@@ -137,7 +138,8 @@ def _choose_trainable(model: keras.Model, phase: Phase) -> None:
         if phase.trains == "late":
             layer.trainable = reached and not layer.name.endswith("_bn")
         else:
-            layer.trainable = layer.name.startswith(("upsample", "mix"))
+            trained = tuple(HEADS.split("|")) if phase.trains == "heads" else ("upsample", "mix")
+            layer.trainable = layer.name.startswith(trained)
 
 
 def cross_entropy(labels: Any, scores: Any) -> Any:

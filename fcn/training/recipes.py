@@ -19,7 +19,8 @@ class Phase:
         colour: How far brightness, contrast and saturation may change, as a share: 0.35 is 0.65 to 1.35 times.
         backbone: Learning rate of the backbone, as a share of the heads' rate.
         trains: "late", for everything but the layers up to stride 4 and batch normalisation, which keep what
-            ImageNet gave them; or "upsampling", for what enlarges the maps of the frozen network.
+            ImageNet gave them; "heads", for all that stands on the frozen backbone; or "upsampling", for what enlarges
+            the maps of the frozen network.
         average: Momentum of the moving average of the weights, which are kept in the end.
     """
 
@@ -127,10 +128,7 @@ RECIPES = {
             "PASCAL VOC 2012 with the masks of SBD, 2,831 photos (Everingham et al. 2012; Hariharan et al. 2011)",
             "COCO val2017, 761 photos of people (Lin et al. 2014)",
         ),
-        phases=(
-            Phase(epochs=7, crop=(256, 256), rate=1e-3, scale=(0.5, 1.3), backbone=0.25),
-            Phase(epochs=1, crop=(256, 256), rate=1e-3, scale=(0.7, 1.3), trains="upsampling"),
-        ),
+        phases=(Phase(epochs=1, crop=(320, 320), rate=1e-3, scale=(0.7, 1.3), trains="heads", average=0.98),),
         paste_share=0.3,
         pasted=(1, 2, 3, 4, 5, 6),
         start="an earlier model without shape channels, five epochs from ImageNet's weights (--start)",
@@ -139,6 +137,9 @@ RECIPES = {
             "65.2, 68.0, 69.0, 69.6; stride 8 62.8, 69.3, 72.4, 73.4, 74.1. Still rising.",
             "A backbone rate ten times lower than that of the heads, ImageNet's early layers and batch norm kept. A "
             "trial with one rate for everything reached 49.8 and 46.7 at strides 32 and 8 after two epochs.",
+            "Seven epochs end to end with shape channels, 256 x 256, with pasted objects, made it worse: 68.4 / 68.9 "
+            "at stride 32 and 71.5 at stride 8, where the earlier model has 69.2 / 69.4 and 73.9 at the same working "
+            "size. So its backbone was kept, and only what stands on it was trained.",
         ),
     ),
 }

@@ -95,7 +95,7 @@ def test_what_is_no_picture_is_answered_at_once(page: Page) -> None:
     opened(page, "/")
     before = pictures(page)
     hand(page, "drop", ("notes.txt", "text/plain", b"Dear sir"))
-    expect(viewer(page).locator(".note")).to_contain_text("notes.txt is no picture")
+    expect(viewer(page).locator(".note")).to_contain_text("notes.txt is not a picture")
     assert pictures(page) == before
 
 

@@ -243,16 +243,18 @@ def test_a_stopped_training_goes_on_and_ends_with_a_model_and_its_card(
     assert sorted(path.name for path in out.parent.iterdir()) == ["tiny.json", "tiny.keras", "tiny.tiny-data.training"]
 
 
-@pytest.mark.parametrize("trains", ["late", "upsampling"])
+@pytest.mark.parametrize("trains", ["late", "heads", "upsampling"])
 def test_what_a_phase_trains(tiny: None, trains: str) -> None:
     model = network.build(2)
     loop._choose_trainable(model, replace(PHASES[0], trains=trains))
     trained = {variable.path.split("/")[0] for variable in model.trainable_variables}
     upsampling = {f"upsample_{stride}" for stride in STRIDES}
+    heads = upsampling | {"enlarge_32", "enlarge_16", "shape_32"} | {f"score_{stride}" for stride in STRIDES}
     if trains == "upsampling":
         assert trained == upsampling | {"mix_32"}
+    elif trains == "heads":
+        assert trained == heads | {"mix_32"}
     else:
-        heads = upsampling | {"enlarge_32", "enlarge_16", "shape_32"} | {f"score_{stride}" for stride in STRIDES}
         assert heads < trained and {"block3_expand", "top"} < trained
         assert not trained & {"stem", "block0_depthwise", "block2_project"}
         assert not any(name.endswith("_bn") for name in trained)
