@@ -225,7 +225,9 @@ def _split_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def _join_bytes(split: np.ndarray) -> np.ndarray:
-    """Undo `_split_bytes`."""
+    """Undo `_split_bytes`. Files that an earlier version converted hold kernels and graph as they are."""
+    if split.dtype != np.uint8 or split.ndim == 1:
+        return split
     joined = np.empty((*split.shape[1:], 4), np.uint8)
     for place in range(4):
         joined[..., place] = split[place]  # four times as quick as a copy of the transposed array

@@ -128,7 +128,7 @@ RECIPES = {
             "PASCAL VOC 2012 with the masks of SBD, 2,831 photos (Everingham et al. 2012; Hariharan et al. 2011)",
             "COCO val2017, 761 photos of people (Lin et al. 2014)",
         ),
-        phases=(Phase(epochs=1, crop=(320, 320), rate=1e-3, scale=(0.7, 1.3), trains="heads", average=0.98),),
+        phases=(Phase(epochs=4, crop=(320, 320), rate=1e-3, scale=(0.7, 1.3), trains="heads", average=0.98),),
         paste_share=0.3,
         pasted=(1, 2, 3, 4, 5, 6),
         start="an earlier model without shape channels, five epochs from ImageNet's weights (--start)",
@@ -139,7 +139,7 @@ RECIPES = {
             "trial with one rate for everything reached 49.8 and 46.7 at strides 32 and 8 after two epochs.",
             "Seven epochs end to end with shape channels, 256 x 256, with pasted objects, made it worse: 68.4 / 68.9 "
             "at stride 32 and 71.5 at stride 8, where the earlier model has 69.2 / 69.4 and 73.9 at the same working "
-            "size. So its backbone was kept, and only what stands on it was trained.",
+            "size. With its backbone kept, one epoch of what stands on it: 70.2 / 70.1 and 73.6. Not shipped yet.",
         ),
     ),
 }
