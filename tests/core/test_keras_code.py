@@ -79,8 +79,9 @@ def test_samples_of_the_shipped_models(model: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [Settings(pictures=4, start=start) for start in STARTS] + [Settings(pictures=1, stride=8, draw=2, rate=0.1)],
-    ids=lambda settings: f"{settings.start}-{settings.stride}",
+    [Settings(pictures=4, start=start) for start in STARTS]
+    + [Settings(pictures=1, stride=8, draw=2, rate=0.1), Settings(pictures=4, shape=True)],
+    ids=lambda settings: f"{settings.start}-{settings.stride}{'-shape' if settings.shape else ''}",
 )
 def test_a_training_gives_the_kernel_of_the_page(settings: Settings, tmp_path: Path) -> None:
     import keras
@@ -97,9 +98,3 @@ def test_a_training_gives_the_kernel_of_the_page(settings: Settings, tmp_path: P
     # Adam divides by the size of a gradient: where that is all but zero, rounding decides where the weight goes.
     differ = np.abs(np.asarray(layer.kernel) - learner.kernel)
     assert np.median(differ) < 1e-5 and (differ > 1e-3).mean() < 0.01
-
-
-def test_a_training_with_shape_channels_reads_them() -> None:
-    program = learning_code.write(zoo.read_card("street"), 59, Settings(shape=True))
-    assert 'outputs["shape_32"]' in program and "(64, 64, 11, 59)" in program
-    compile(program, "program.py", "exec")
