@@ -310,7 +310,7 @@ def test_training_photos_are_checked_as_in_evaluation(data: Path) -> None:
     with pytest.raises(MaskError, match="has values that are not classes"):
         read_folder(pairs, 1)
     Image.fromarray(smooth_photo(32, 32)).save(pairs[0][0])
-    with pytest.raises(MaskError, match="its photo 32 x 32"):
+    with pytest.raises(MaskError, match="its photo has 32 x 32"):
         read_folder(pairs, 2)
 
 

@@ -1108,7 +1108,7 @@ def is_plain(sentence: str, file: str) -> bool:
     name = "".join(filter(str.isprintable, file))
     name = sentence[:80] if len(name) > 80 and sentence.startswith(name[:50]) else name
     rest = sentence.removeprefix(name)
-    advice = any(f" {verb} " in rest for verb in ("Choose", "Save", "Upload", "Use"))
+    advice = any(f" {verb} " in rest for verb in ("Choose", "Make", "Save", "Upload", "Use"))
     inside = any(word in rest for word in ("PIL", "Error", "error", "BytesIO", "Traceback", "/"))
     return rest.startswith(" ") and advice and rest.endswith(".") and sentence.isprintable() and not inside
 
