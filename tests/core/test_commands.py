@@ -126,7 +126,7 @@ def test_what_is_no_file_gets_a_sentence(ready: None, tmp_path: Path, capsys: Ca
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "large.jpg").open("wb") as file:
         file.truncate(100 * 1024**3)  # a hole, which would be read as 100 GB of zeros
-    odd = ["/dev/zero", "/dev/full", "/dev/fd/99", *map(str, (tmp_path / "pipe", tmp_path, tmp_path / "large.jpg"))]
+    odd = ["/dev/zero", "/dev/full", "/dev/fd/60000", *map(str, (tmp_path / "pipe", tmp_path, tmp_path / "large.jpg"))]
     assert main(["segment", *odd, "--model", "small", "--out", str(tmp_path / "out")]) == 1
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fcn segment: ")]
     kinds = ["a device or a pipe", "a device or a pipe", "cannot be read", "a device or a pipe", "a folder", "102,400"]
