@@ -100,9 +100,9 @@ class LiteRTEngine:
         from ai_edge_litert.interpreter import Interpreter
 
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            self.kernels = {stride: _join_bytes(arrays[f"kernel_{stride}"]) for stride in STRIDES}
-            self.mix = _join_bytes(arrays["mix"]) if "mix" in arrays else None
-            self._graph = _join_bytes(arrays["graph"]).tobytes()  # the interpreter reads from it as long as it exists
+            self.kernels = {stride: join_bytes(arrays[f"kernel_{stride}"]) for stride in STRIDES}
+            self.mix = join_bytes(arrays["mix"]) if "mix" in arrays else None
+            self._graph = join_bytes(arrays["graph"]).tobytes()  # the interpreter reads from it as long as it exists
         self._interpreter = Interpreter(model_content=self._graph, num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -186,7 +186,7 @@ def convert(model: keras.Model) -> bytes:
     """Convert a model for LiteRT and check the result against Keras. Needs TensorFlow as Keras' backend.
 
     Returns:
-        A compressed .npz file of float32 values as `_split_bytes` arranges them: "graph", the LiteRT model, padded to
+        A compressed .npz file of float32 values as `split_bytes` arranges them: "graph", the LiteRT model, padded to
         whole values, "kernel_S" for each stride, and "mix" if there are shape channels.
 
     Raises:
@@ -206,13 +206,13 @@ def convert(model: keras.Model) -> bytes:
     if reference.mix is not None:
         weights["mix"] = reference.mix
     file = io.BytesIO()
-    packed = {name: _split_bytes(values) for name, values in weights.items()}
+    packed = {name: split_bytes(values) for name, values in weights.items()}
     np.savez_compressed(file, allow_pickle=False, **packed)
     _check(LiteRTEngine(file.getvalue()), reference)
     return file.getvalue()
 
 
-def _split_bytes(values: np.ndarray) -> np.ndarray:
+def split_bytes(values: np.ndarray) -> np.ndarray:
     """Lay the first bytes of all values together, then the second and so on, which compresses by a fifth more.
 
     Args:
@@ -224,8 +224,8 @@ def _split_bytes(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(values[..., np.newaxis].view(np.uint8), -1, 0))
 
 
-def _join_bytes(split: np.ndarray) -> np.ndarray:
-    """Undo `_split_bytes`. Files that an earlier version converted hold kernels and graph as they are."""
+def join_bytes(split: np.ndarray) -> np.ndarray:
+    """Undo `split_bytes`. Files that an earlier version converted hold kernels and graph as they are."""
     if split.dtype != np.uint8 or split.ndim == 1:
         return split
     joined = np.empty((*split.shape[1:], 4), np.uint8)

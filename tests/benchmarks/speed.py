@@ -41,6 +41,7 @@ from PIL import Image
 from fcn.compute.decoding import Decoder
 from fcn.machine import processors
 from fcn.model import zoo
+from fcn.model.engines import join_bytes
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Segmenter
 from fcn.photos.images import Pixels, network_input
@@ -256,7 +257,8 @@ def litert_alone(pixels: Pixels) -> Job:
     from ai_edge_litert.interpreter import Interpreter
 
     array = network_input(pixels, max(pixels.shape)).array
-    graph = np.load(io.BytesIO(zoo.converted(zoo.read_card(MODEL))))["graph"].tobytes()
+    arrays = np.load(io.BytesIO(zoo.converted(zoo.read_card(MODEL))))
+    graph = join_bytes(arrays["graph"]).tobytes()
     interpreter = Interpreter(model_content=graph, num_threads=THREADS)
     index = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(index, array.shape)
