@@ -32,6 +32,7 @@ EVERY = 10.0  # seconds between two looks for visits that are over
 
 _installed = threading.Lock()
 _left: dict[str, float] = {}  # visit without a connection -> when it broke
+_dropped = threading.Event()  # a file was refused or removed since the last look: libc may still hold its memory
 
 
 def install() -> None:
@@ -50,12 +51,14 @@ _original_save = MemorySessionStorage.save
 def _add_file(manager: MemoryUploadedFileManager, session_id: str, file: UploadedFileRec) -> None:
     """Accept a file; older ones are dropped if there are too many, and one of a finished visit at once."""
     if not _lives(session_id):
+        _dropped.set()
         return
     _original_add(manager, session_id, file)
     held = list(manager.file_storage.get(session_id, {}).values())
     held.sort(key=lambda other: other is file)  # one that is sent again is the newest
     while len(held) > FILES or (len(held) > 1 and sum(len(one.data) for one in held) > BYTES):
         manager.remove_file(session_id, held.pop(0).file_id)
+        _dropped.set()
     if _held(manager) > ALL:
         _make_room(manager, session_id)
 
@@ -100,6 +103,9 @@ def _sweep() -> None:
             internals.event_loop(Runtime.instance()).call_soon_threadsafe(_end, ended, done)
             if done.wait(60) and ended[0]:
                 free()
+            elif _dropped.is_set():
+                _dropped.clear()  # first: what is dropped meanwhile is for the next look
+                trim()
 
 
 def _end(ended: list[int], done: threading.Event) -> None:
@@ -128,12 +134,17 @@ def _end(ended: list[int], done: threading.Event) -> None:
 def free() -> None:
     """Give memory back to the system: objects of visits refer to each other, and libc keeps what is free."""
     gc.collect()
-    if trim := _trim():
-        trim(0)
+    trim()
+
+
+def trim() -> None:
+    """The second half of `free`, which stops nobody: what was dropped had no references left."""
+    if give_back := _malloc_trim():
+        give_back(0)
 
 
 @functools.cache
-def _trim() -> Callable[[int], int] | None:
+def _malloc_trim() -> Callable[[int], int] | None:
     try:
         return ctypes.CDLL(None).malloc_trim  # type: ignore[no-any-return]
     except (AttributeError, OSError, TypeError):  # not the C library of GNU
