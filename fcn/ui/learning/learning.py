@@ -30,7 +30,7 @@ _component = st.components.v2.component(
     "fcn_learning",
     html=_text("learning.html"),
     css=_text("learning.css"),
-    js=_text("learning_drawing.js") + _text("learning.js"),
+    js=_text("../unpacking.js") + _text("learning_drawing.js") + _text("learning.js"),
 )
 
 

@@ -268,19 +268,3 @@ function dark(root) {
   const parts = getComputedStyle(root).color.match(/[\d.]+/g) ?? [0];
   return Number(parts[0]) > 128; // the text is light
 }
-
-function picture(url) {
-  return new Promise((done, failed) => {
-    const image = new Image();
-    image.onload = () => done(image);
-    image.onerror = failed;
-    image.src = url;
-  });
-}
-
-// zlib-compressed bytes in base64 -> Uint8Array
-async function bytes(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}

@@ -25,14 +25,14 @@ CHANNELS = {2: STAGES[0].channels, 4: STAGES[1].channels, 8: STAGES[2].channels,
 
 
 def _text(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 _component = st.components.v2.component(
     "fcn_story",
     html=_text("story.html"),
     css=_text("story.css"),
-    js=_text("story_drawing.js") + _text("story.js"),
+    js=_text("../unpacking.js") + _text("story_drawing.js") + _text("story.js"),
 )
 
 

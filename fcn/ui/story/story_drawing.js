@@ -4,13 +4,6 @@
 const ZERO = "#10151c"; // where nothing has been added up yet
 const DOT = 4; // side of a cell between zeros; in truth it is 1
 const OPACITY = 0.62; // of the colours over the photo
-const VIRIDIS = [
-  [68, 1, 84],
-  [59, 82, 139],
-  [33, 145, 140],
-  [94, 201, 98],
-  [253, 231, 37],
-];
 const HALVINGS = [2, 4, 8, 16, 32];
 const BEAT = { cells: 6, zeros: 7, kernel: 8, result: 9 }; // index of the beat at which each is finished
 
@@ -19,7 +12,7 @@ class Picture {
 
   async prepare(data) {
     const [photo, coarse, stamps, ...maps] = await Promise.all([
-      image(data.photo),
+      picture(data.photo),
       bytes(data.coarse),
       bytes(data.stamps),
       ...[data.labels_32, data.labels_16, data.labels_8, data.truth].filter(Boolean).map(bytes),
@@ -270,27 +263,8 @@ function painted(width, height, values, colour) {
   return canvas;
 }
 
-function viridis(value) {
-  const place = (value / 255) * (VIRIDIS.length - 1),
-    low = Math.min(Math.floor(place), VIRIDIS.length - 2);
-  return VIRIDIS[low].map((from, part) => from + (VIRIDIS[low + 1][part] - from) * (place - low));
-}
+const viridis = (byte) => ramp(byte / 255);
 
 function css(colour) {
   return `rgb(${colour.join(",")})`;
-}
-
-function image(address) {
-  return new Promise((done, failed) => {
-    const picture = new Image();
-    picture.onload = () => done(picture);
-    picture.onerror = failed;
-    picture.src = address;
-  });
-}
-
-async function bytes(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

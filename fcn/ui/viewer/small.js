@@ -1,13 +1,5 @@
 // Small helpers that every file of the viewer uses.
 
-const VIRIDIS = [
-  [68, 1, 84],
-  [59, 82, 139],
-  [33, 145, 140],
-  [94, 201, 98],
-  [253, 231, 37],
-];
-
 function element(tag, text = "", attributes = {}) {
   const node = document.createElement(tag);
   node.textContent = text;
@@ -19,34 +11,10 @@ const css = ([red, green, blue]) => `rgb(${red}, ${green}, ${blue})`;
 
 const percent = (share) => (share > 0 && share < 0.01 ? "under 1%" : `${Math.round(100 * share)}%`);
 
-function ramp(value) {
-  const place = Math.min(0.9999, Math.max(0, value)) * (VIRIDIS.length - 1);
-  const low = VIRIDIS[Math.floor(place)],
-    high = VIRIDIS[Math.floor(place) + 1],
-    part = place % 1;
-  return low.map((channel, index) => Math.round(channel + (high[index] - channel) * part));
-}
-
 function bitmap(image) {
   const canvas = document.createElement("canvas");
   canvas.width = image.width;
   canvas.height = image.height;
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
-}
-
-function picture(url) {
-  return new Promise((done, failed) => {
-    const image = new Image();
-    image.onload = () => done(image);
-    image.onerror = failed;
-    image.src = url;
-  });
-}
-
-// zlib-compressed bytes in base64 -> Uint8Array
-async function bytes(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
