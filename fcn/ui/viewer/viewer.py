@@ -22,8 +22,8 @@ from fcn.ui.keys import Session
 
 HERE = Path(__file__).parent
 #: Parts of one script, in this order.
-SCRIPTS = ("../unpacking.js", "store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js", "pointing.js",
-           "giving.js", "why.js")  # fmt: skip
+SCRIPTS = ("../unpacking.js", "store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js",
+           "pointing.js", "giving.js", "why.js")  # fmt: skip
 EVERY = 4  # the confidence of every fourth pixel, in both directions, is sent
 
 
