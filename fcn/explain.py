@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fcn.model.upsampling import apply_weights, arrange_weights
+from fcn.model.upsampling import apply_weights, arrange_weights, choose_classes
 
 Map = np.ndarray  # (h, w) float: scores of one class
 KERNELS = ("nearest", "bilinear")
@@ -250,5 +250,5 @@ def partial_labels(maps: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     for cells in (1, 2, 3, 4):
         arrived = weights.copy()
         arrived[cells * quarter :] = 0
-        labels.append(apply_weights(maps, stride, arrived).argmax(-1).astype(np.uint8))
+        labels.append(choose_classes(apply_weights(maps, stride, arrived)))
     return np.stack(labels)

@@ -15,7 +15,7 @@ import numpy as np
 
 from fcn.errors import ModelError
 from fcn.model.segmenter import Scores, Segmenter
-from fcn.model.upsampling import UPSAMPLINGS, bilinear_kernel, nearest_kernel
+from fcn.model.upsampling import UPSAMPLINGS, bilinear_kernel, choose_classes, nearest_kernel
 from fcn.photos.images import Labels
 from fcn.quality.metrics import Scorer
 from fcn.scenes.scene import render_scene
@@ -321,7 +321,7 @@ def goal(model: str, stride: int, upsampling: str, unseen: int) -> tuple[dict[st
         one = picture(model, seed)
         full = segmenter.enlarge(one.scores, stride, upsampling)
         losses.append(_cross_entropy(full, one.truth))
-        scorer.add(one.truth, full.argmax(-1).astype(np.uint8))
+        scorer.add(one.truth, choose_classes(full))
     return _figures(losses, scorer), segmenter.upsample(picture(model, SHOWN).scores, stride, upsampling).labels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,20 @@ from fcn.errors import ModelError
 from fcn.model import engines, zoo
 from fcn.model.engines import Engine
 from fcn.model.network import STRIDES
-from fcn.model.upsampling import UPSAMPLINGS, apply_weights, arrange_weights, bilinear, nearest
+from fcn.model.upsampling import (
+    UPSAMPLINGS,
+    arrange_weights,
+    bilinear,
+    choose_classes,
+    compute_blocks,
+    join_blocks,
+    nearest,
+)
 from fcn.photos.images import WORKING_SIDE, Labels, Photo, Pixels, network_input
+
+#: Confidence is computed for one pixel in each block of this side: all of them would take longer than the network.
+BLOCK = 4
+Placing = Callable[[np.ndarray, int], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +63,7 @@ class Scores:
 
     def coarse_labels(self, stride: int) -> Labels:
         """The best class of each cell: (ceil(h / s), ceil(w / s)) uint8."""
-        return self.cells(stride).argmax(-1).astype(np.uint8)
+        return choose_classes(self.cells(stride))
 
     def probabilities(self, stride: int) -> np.ndarray:
         """Softmax of each cell's scores: (ceil(h / s), ceil(w / s), C) float32, 0 to 1."""
@@ -78,9 +91,8 @@ class Segmentation:
 
     Attributes:
         labels: (h, w) uint8 class indices.
-        confidence: (h, w) uint8, probability of the best class (softmax of the upsampled scores), 0 to 255 for 0 to 1,
-            computed for one pixel in each block of 4 x 4, which is within a few percent for its neighbours; None if
-            it was not requested.
+        confidence: (ceil(h / 4), ceil(w / 4)) uint8, probability of the best class (softmax of the upsampled scores),
+            0 to 255 for 0 to 1, of one pixel in each block of 4 x 4; None if it was not requested.
         milliseconds: Time the upsampling and the choice of classes took.
     """
 
@@ -187,18 +199,26 @@ class Segmenter:
             ModelError: There is no such stride or upsampling.
         """
         start = time.perf_counter()
-        full = self.enlarge(scores, stride, upsampling)
-        labels = full.argmax(-1).astype(np.uint8)
+        full, place = self._enlarge(scores, stride, upsampling)
+        labels = place(choose_classes(full), stride)[: scores.height, : scores.width]
         milliseconds = 1000 * (time.perf_counter() - start)
-        return Segmentation(labels, _best_probability(full) if confidence else None, milliseconds)
+        if not confidence:
+            return Segmentation(labels, None, milliseconds)
+        some = full if upsampling == "nearest" else full[..., BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK, :]
+        chances = place(_best_probability(some), stride // BLOCK)
+        rows, columns = -(-scores.height // BLOCK), -(-scores.width // BLOCK)
+        return Segmentation(labels, chances[:rows, :columns], milliseconds)
 
     def enlarge(self, scores: Scores, stride: int, upsampling: str) -> np.ndarray:
         """Scores of every pixel of the photo at working size, (h, w, C) float32; arguments as for `upsample`."""
-        full = self._enlarge(scores, stride, upsampling)
-        return full[: scores.height, : scores.width]
+        full, place = self._enlarge(scores, stride, upsampling)
+        return place(full, stride)[: scores.height, : scores.width]
 
-    def _enlarge(self, scores: Scores, stride: int, upsampling: str) -> np.ndarray:
-        """Scores of every pixel, padding included: (H32, W32, C) float32."""
+    def _enlarge(self, scores: Scores, stride: int, upsampling: str) -> tuple[np.ndarray, Placing]:
+        """Scores of every pixel, (..., C) float32, and what brings an array of their shape to (H32, W32).
+
+        What is needed of every pixel, such as its class, is smaller than its scores, and so is placed more quickly.
+        """
         if stride not in STRIDES or upsampling not in self.upsamplings(stride):
             raise ModelError(
                 f"Stride {stride} with {upsampling!r} upsampling is not available: "
@@ -206,14 +226,14 @@ class Segmenter:
             )
         maps = scores.maps[stride]
         if upsampling == "nearest":
-            return nearest(maps, stride)
+            return maps, nearest
         if upsampling == "bilinear":
-            return bilinear(maps, stride)
+            return bilinear(maps, stride), lambda array, stride: array
         if stride == 32:
             maps = np.concatenate([maps, scores.shape], axis=-1)
         if upsampling == "mixed":
-            return bilinear(maps @ self.engine.mix, stride)
-        return apply_weights(maps, stride, self._weights[stride])
+            return bilinear(maps @ self.engine.mix, stride), lambda array, stride: array
+        return compute_blocks(maps, stride, self._weights[stride]), join_blocks
 
     def kernel(self, stride: int) -> np.ndarray:
         """Return the trained kernel of a transposed convolution.
@@ -232,17 +252,10 @@ class Segmenter:
         return self._kernels[stride]
 
 
-def _best_probability(scores: np.ndarray, block: int = 4) -> np.ndarray:
-    """Softmax of the best class: (h, w, C) float32 -> (h, w) uint8, 0 to 255 for 0 to 1.
-
-    Only one pixel per block is computed: all of them would take longer than the network.
-    """
-    height, width = scores.shape[:2]
-    rows, columns = (np.minimum(np.arange(0, side, block) + block // 2, side - 1) for side in (height, width))
-    middles = scores[np.ix_(rows, columns)]
-    odds = np.exp(middles - middles.max(-1, keepdims=True))  # of each class against the best
-    chances = (255 / odds.sum(-1)).astype(np.uint8)
-    return chances.repeat(block, 0).repeat(block, 1)[:height, :width]
+def _best_probability(scores: np.ndarray) -> np.ndarray:
+    """Softmax of the best class: (..., C) float32 -> (...) uint8, 0 to 255 for 0 to 1."""
+    odds = np.exp(scores - scores.max(-1, keepdims=True))  # of each class against the best
+    return (255 / odds.sum(-1)).astype(np.uint8)
 
 
 def _strongest(features: np.ndarray, count: int = 32) -> tuple[np.ndarray, np.ndarray]:

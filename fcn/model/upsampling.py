@@ -8,12 +8,19 @@ the layers that are trained are Keras' (network.py).
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+
+from fcn.machine import processors
 
 #: Names of the methods on the command line, in links and in cards; plainest first.
 UPSAMPLINGS = ("nearest", "bilinear", "transposed")
 #: The four cells around a block of pixels: rows down and columns to the right.
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+BAND = 1 << 15  # pixels whose class is chosen at a time
+
+_threads = ThreadPoolExecutor(processors(), "multiply")
 
 
 def bilinear_kernel(stride: int, classes: int, extra: int = 0) -> np.ndarray:
@@ -62,12 +69,14 @@ def bilinear(scores: np.ndarray, stride: int) -> np.ndarray:
         (h stride, w stride, C) float32.
     """
     rows, columns = (_shares(cells, stride) for cells in scores.shape[:2])
-    return np.einsum("Hh,Ww,hwc->HWc", rows, columns, scores, optimize=True)
+    tall = rows @ np.moveaxis(scores, -1, 0)  # (C, h stride, w)
+    full = (tall.reshape(-1, tall.shape[-1]) @ columns.T).reshape(*tall.shape[:2], -1)  # in one large product
+    return np.moveaxis(full, 0, -1)
 
 
-def nearest(scores: np.ndarray, stride: int) -> np.ndarray:
-    """Enlarge a score map by repeating each cell: (h, w, C) -> (h stride, w stride, C)."""
-    return scores.repeat(stride, 0).repeat(stride, 1)
+def nearest(maps: np.ndarray, stride: int) -> np.ndarray:
+    """Enlarge maps by repeating each cell: (h, w, ...) -> (h stride, w stride, ...)."""
+    return maps.repeat(stride, 0).repeat(stride, 1)
 
 
 def transposed(maps: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
@@ -94,23 +103,87 @@ def arrange_weights(kernel: np.ndarray) -> np.ndarray:
         kernel: (2 stride, 2 stride, C, K).
 
     Returns:
-        (4 K, stride stride C) float32.
+        (4 K, C stride stride) float32.
     """
     stride = kernel.shape[0] // 2
     quarters = [kernel[(1 - down) * stride :, (1 - right) * stride :][:stride, :stride] for down, right in CORNERS]
-    return np.concatenate([np.moveaxis(quarter, -1, 0).reshape(kernel.shape[3], -1) for quarter in quarters])
+    return np.concatenate([np.transpose(quarter, (3, 2, 0, 1)).reshape(kernel.shape[3], -1) for quarter in quarters])
 
 
 def apply_weights(maps: np.ndarray, stride: int, weights: np.ndarray) -> np.ndarray:
     """Apply a transposed convolution: `maps` (h, w, K), `weights` of `arrange_weights` -> (h stride, w stride, C)."""
+    return join_blocks(compute_blocks(maps, stride, weights), stride)
+
+
+def compute_blocks(maps: np.ndarray, stride: int, weights: np.ndarray) -> np.ndarray:
+    """Apply a transposed convolution and leave its output in blocks, as `arrange_weights` explains.
+
+    Who needs only the best class of each pixel chooses it here and joins blocks of labels, which are much smaller.
+
+    Args:
+        maps: (h, w, K) float32.
+        stride: Factor of enlargement, even.
+        weights: Of `arrange_weights`.
+
+    Returns:
+        (h + 1, w + 1, stride, stride, C) float32; the outer half of the outer blocks lies beyond the picture.
+    """
     height, width, channels = maps.shape
-    classes = weights.shape[1] // stride**2
     padded = np.pad(maps, ((1, 1), (1, 1), (0, 0)))  # zeros lie around the map
     cells = [padded[down : down + height + 1, right : right + width + 1] for down, right in CORNERS]
-    blocks = np.concatenate(cells, axis=-1).reshape(-1, 4 * channels) @ weights  # (blocks, stride stride C)
-    tiled = blocks.reshape(height + 1, width + 1, stride, stride, classes).swapaxes(1, 2)
+    blocks = np.concatenate(cells, axis=-1).reshape(-1, 4 * channels)
+    blocks = _multiply(blocks, weights)  # (blocks, C stride stride)
+    return np.moveaxis(blocks.reshape(height + 1, width + 1, -1, stride, stride), 2, -1)
+
+
+def join_blocks(blocks: np.ndarray, stride: int) -> np.ndarray:
+    """Put the blocks of `compute_blocks` in their places and cut off what lies beyond the picture.
+
+    Args:
+        blocks: (h + 1, w + 1, stride, stride, ...).
+        stride: Side of a block, even.
+
+    Returns:
+        (h stride, w stride, ...).
+    """
+    rows, columns, _, _, *rest = blocks.shape
+    sorted_ = np.moveaxis(blocks, (0, 2, 1, 3), (-4, -3, -2, -1))  # (..., h + 1, stride, w + 1, stride)
+    joined = np.moveaxis(sorted_.reshape(*rest, rows * stride, columns * stride), (-2, -1), (0, 1))
     rim = stride // 2
-    return tiled.reshape((height + 1) * stride, (width + 1) * stride, classes)[rim:-rim, rim:-rim]
+    return joined[rim:-rim, rim:-rim]
+
+
+def choose_classes(scores: np.ndarray) -> np.ndarray:
+    """Choose the best class of each pixel.
+
+    Args:
+        scores: (..., C) float32. Quickest if the memory is laid out class by class, as all functions here give it.
+
+    Returns:
+        (...) uint8: what `scores.argmax(-1)` gives, in a third of the time.
+    """
+    labels = np.zeros(scores.shape[:-1], np.uint8)
+    rows = max(1, BAND // max(1, labels[0].size))
+    for top in range(0, len(labels), rows):  # bands that fit into the processor's cache
+        band, chosen = scores[top : top + rows], labels[top : top + rows]
+        best = band[..., 0].copy()
+        for index in range(1, scores.shape[-1]):
+            better = band[..., index] > best
+            np.maximum(best, band[..., index], out=best)
+            np.maximum(chosen, better * np.uint8(index), out=chosen)  # later ones have the greater index
+    return labels
+
+
+def _multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The matrix product, on all processors.
+
+    BLAS has threads too, but they keep spinning after a product: the network's next photo then takes twice as long.
+    """
+    product = np.empty((len(left), right.shape[1]), np.result_type(left, right))
+    ends = np.linspace(0, right.shape[1], processors() + 1).astype(int)
+    parts = [slice(start, end) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    list(_threads.map(lambda part: np.matmul(left, right[:, part], out=product[:, part]), parts))
+    return product
 
 
 def _shares(cells: int, stride: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from fcn.errors import DataError, MaskError
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmenter
-from fcn.model.upsampling import bilinear
+from fcn.model.upsampling import bilinear, choose_classes
 from fcn.photos.files import read_file, shown_name
 from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, Labels, Pixels, decode, labels_to_own_size
 from fcn.photos.masks import read_mask
@@ -142,7 +142,7 @@ def shrunk_and_enlarged_bilinear(labels: Labels, factor: int, classes: int) -> L
         [(padded == index).reshape(rows, factor, columns, factor).mean((1, 3)) for index in range(classes)], axis=-1
     )
     full = bilinear(shares.astype(np.float32), factor)[: labels.shape[0], : labels.shape[1]]  # (H, W, C)
-    return full.argmax(-1).astype(np.uint8)
+    return choose_classes(full)
 
 
 def _padded(labels: Labels, factor: int) -> Labels:

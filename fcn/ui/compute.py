@@ -45,7 +45,7 @@ _turns = threading.BoundedSemaphore(TURNS)
 _exports = threading.Lock()
 failed: dict[tuple[str, str], str] = {}  # model and folder -> why it could not be loaded
 _mine = threading.local()  # .held: whether this thread has a turn
-BLAS_THREADS = 1  # visitors come in parallel; more threads per photo would only wait for each other
+BLAS_THREADS = 1  # more of them would keep spinning after each product, in the way of the network
 STORE = 64 * 1024**2  # bytes of results
 KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
 KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
@@ -200,9 +200,10 @@ def segmentation(
     own: OwnKernel | None = None,
 ) -> Segmentation:
     """Labels from one upsampling of a photo's score map; arguments as for `scores`, and a visitor's own kernel."""
+    confidence = upsampling != "nearest"  # the browser has the probabilities of the cells
     network, key = segmenter(model), ("labels", model, photo, max_side, stride, upsampling)
     if own is None or upsampling != "transposed":
-        return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence=True), placeholder)
+        return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence), placeholder)
 
     def make() -> Segmentation:
         return network.with_kernels({stride: own.weights}).upsample(scored, stride, upsampling, confidence=True)

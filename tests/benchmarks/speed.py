@@ -206,7 +206,7 @@ def ours(engine: str, segmenter: Segmenter, pixels: Pixels) -> Job:
     def page() -> None:
         scores = segmenter.score(pixels, max(pixels.shape))
         for upsampling in UPSAMPLING_TITLES:
-            segmenter.upsample(scores, 32, upsampling, confidence=True)
+            segmenter.upsample(scores, 32, upsampling, confidence=upsampling != "nearest")
 
     @as_on_the_server
     def job() -> dict[str, float]:

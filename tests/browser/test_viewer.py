@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
+from fcn.model.segmenter import BLOCK
 from fcn.ui.choices import CELLS, VIEWS
 from fcn.ui.parts import UPSAMPLING_TITLES
-from fcn.ui.viewer.viewer import EVERY
 from tests.support.browsing import (
     PHOTO,
     SCORES,
@@ -247,7 +247,7 @@ def check_readout(page: Page, x: int, y: int, stride: int = 32, way: str = "tran
     assert found.confidence is not None
     assert place == (y // stride + 1, x // stride + 1)
     assert name == classes[found.labels[y, x]]
-    assert abs(confidence - 100 / 255 * found.confidence[y // EVERY * EVERY, x // EVERY * EVERY]) <= 1
+    assert abs(confidence - 100 / 255 * found.confidence[y // BLOCK, x // BLOCK]) <= 1
     cell = 100 * known().scores.probabilities(stride)[y // stride, x // stride]
     assert len(shares) == 3 and all(abs(share - cell[classes.index(name)]) <= 1 for name, share in shares.items())
     assert np.abs(np.array(list(shares.values())) - np.sort(cell)[:-4:-1]).max() <= 1, "not the top three in order"

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from fcn import explain
 from fcn.model import zoo
 from fcn.model.network import STRIDES
-from fcn.model.upsampling import apply_weights, arrange_weights, bilinear_kernel
+from fcn.model.upsampling import apply_weights, arrange_weights, bilinear_kernel, choose_classes
 from fcn.photos.images import Labels
 from fcn.pictures import render
 from fcn.ui import compute, figures, turns
@@ -169,7 +169,7 @@ def start_labels(photo: Subject, stride: int, pair: Pair | None = None) -> Label
     if pair is not None:
         kernel[:, :, pair[1], pair[0]] = score_kernel(photo.card.name, stride)[:, :, pair[1], pair[0]]
     full = apply_weights(scores.maps[stride], stride, arrange_weights(kernel))
-    return full[: scores.height, : scores.width].argmax(-1).astype(np.uint8)
+    return choose_classes(full[: scores.height, : scores.width])
 
 
 def truth_in_words(photo: Subject, before: Labels, after: Labels) -> str:

@@ -24,7 +24,6 @@ HERE = Path(__file__).parent
 #: Parts of one script, in this order.
 SCRIPTS = ("../unpacking.js", "store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js",
            "pointing.js", "giving.js", "why.js")  # fmt: skip
-EVERY = 4  # the confidence of every fourth pixel, in both directions, is sent
 
 
 def _text(*names: str) -> str:
@@ -94,7 +93,7 @@ def maps(scores: Scores, by_upsampling: dict[str, Segmentation], stride: int) ->
     for upsampling, segmentation in by_upsampling.items():
         assert segmentation.confidence is not None  # the page asks for it
         content[upsampling] = pack(segmentation.labels)
-        content[f"confident_{upsampling}"] = pack(segmentation.confidence[::EVERY, ::EVERY])
+        content[f"confident_{upsampling}"] = pack(segmentation.confidence)
     return content
 
 
