@@ -40,10 +40,16 @@ from fcn.machine import photos_at_once
 from fcn.photos.files import check_length, shown_name
 from fcn.photos.images import LARGEST, WORKING_SIDE, Labels, Photo
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 CHILDREN = 4  # at most; each takes about 60 MB
 SECONDS, FILE_SECONDS = 2.0, 5.0  # of a processor, for a request
 PATIENCE = 10.0  # seconds for a request, waiting for a processor included
 MOST = 64 * 1024**2  # bytes of an answer
+PIPE = 1024**2  # bytes that a pipe holds, sixteen times the usual: fewer switches between the processes
 LONGEST_LINE = 64 * 1024  # bytes of an answer before its array
 ROOT = Path(__file__).parents[2]
 #: What a child gets of the server's environment: where Python finds its packages.
@@ -229,6 +235,9 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError, AttributeError):  # the system has other pipes, or lends no more memory
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)  # type: ignore[arg-type]
         return self._process
 
 
