@@ -18,11 +18,13 @@ from tests.benchmarks.proxy import ended, free_ports
 from tests.support.live import ROOT
 
 OTHER = "127.0.0.2"
+opened: list[asyncio.StreamWriter] = []  # connections of the test that runs, ours and the pretenders'
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed.")
 
 
 async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer whatever is asked; a WebSocket stays open, an upload is answered when it is there."""
+    opened.append(writer)
     with suppress(OSError, asyncio.IncompleteReadError):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         if "/_stcore/stream" in head:
@@ -51,28 +53,38 @@ async def proxy(folder: Path, certificate: str = "") -> AsyncIterator[int]:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | settings)
     with ended(process):
         for _ in range(100):
-            if (await ask(port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"))[0] in (200, 308):
+            if await ask(port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") in (200, 308):
                 break
             await asyncio.sleep(0.1)
         yield secure if certificate else port
     for server in servers:
         server.close()
+    for writer in opened:
+        writer.transport.abort()
+    opened.clear()
+    await asyncio.sleep(0.1)  # in which they close
 
 
-async def ask(port: int, head: str, body: bytes = b"", address: str = "127.0.0.1", stay: bool = False) -> tuple:  # type: ignore[type-arg]
-    """Status of the answer, 0 if there is none; the connection, if it stays."""
+async def connect(port: int, address: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the proxy, closed with it at the latest."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+    opened.append(writer)
+    return reader, writer
+
+
+async def ask(port: int, head: str, body: bytes = b"", address: str = "127.0.0.1") -> int:
+    """Status of the answer, 0 if there is none; a WebSocket stays open."""
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+        reader, writer = await connect(port, address)
         writer.write(head.encode() + body)
         await writer.drain()
         line = await asyncio.wait_for(reader.readline(), 10)
         status = int(line.split()[1]) if line else 0
     except (OSError, TimeoutError):
-        return 0, None
-    if not stay or status != 101:
+        return 0
+    if status != 101:
         writer.close()
-        return status, None
-    return status, writer
+    return status
 
 
 def run(folder: Path, work: Callable[[int], Coroutine[None, None, None]]) -> None:
@@ -104,36 +116,26 @@ PAGE = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 def test_one_address_with_all_the_visits_it_gets_leaves_room_for_others(tmp_path: Path) -> None:
     async def work(port: int) -> None:
-        found = []
+        found: list[int] = []
         for _ in range(14):
-            found += await asyncio.gather(*(ask(port, STREAM, stay=True) for _ in range(50)))
-        statuses = Counter(status for status, _ in found)
-        assert statuses == {101: 500, 429: 200}, "a class of 200 has room, 1800 are never taken"
+            found += await asyncio.gather(*(ask(port, STREAM) for _ in range(50)))
+        assert Counter(found) == {101: 500, 429: 200}, "a class of 200 has room, 1800 are never taken"
         async with asyncio.timeout(2):
-            status, stream = await ask(port, STREAM, address=OTHER, stay=True)
-            assert status == 101
-            assert (await ask(port, PAGE, address=OTHER))[0] == 200
-        stream.close()
-        for _, writer in found:
-            if writer:
-                writer.close()
+            assert await ask(port, STREAM, address=OTHER) == 101
+            assert await ask(port, PAGE, address=OTHER) == 200
 
     run(tmp_path, work)
 
 
 def test_one_address_with_all_the_connections_it_gets_leaves_room_for_others(tmp_path: Path) -> None:
     async def work(port: int) -> None:
-        writers = []
         for _ in range(1300):
             with suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writers.append(writer)
+                await connect(port)
         await asyncio.sleep(0.5)
-        assert (await ask(port, PAGE))[0] == 0
+        assert await ask(port, PAGE) == 0
         async with asyncio.timeout(2):
-            assert (await ask(port, PAGE, address=OTHER))[0] == 200
-        for writer in writers:
-            writer.close()
+            assert await ask(port, PAGE, address=OTHER) == 200
 
     run(tmp_path, work)
 
@@ -144,9 +146,9 @@ def test_uploads_of_one_address_are_bounded(tmp_path: Path) -> None:
     async def work(port: int) -> None:
         slow = [asyncio.create_task(ask(port, head, b"x")) for _ in range(100)]
         await asyncio.sleep(1)
-        assert (await ask(port, head, bytes(1000)))[0] == 429
-        assert (await ask(port, head, bytes(1000), address=OTHER))[0] == 200
-        assert (await ask(port, PAGE))[0] == 200
+        assert await ask(port, head, bytes(1000)) == 429
+        assert await ask(port, head, bytes(1000), address=OTHER) == 200
+        assert await ask(port, PAGE) == 200
         for task in slow:
             task.cancel()
 
@@ -165,7 +167,7 @@ def test_uploads_of_one_address_are_bounded(tmp_path: Path) -> None:
 )
 def test_what_no_page_sends_is_refused(tmp_path: Path, head: str, status: int) -> None:
     async def work(port: int) -> None:
-        assert (await ask(port, head))[0] == status
+        assert await ask(port, head) == status
 
     run(tmp_path, work)
 
