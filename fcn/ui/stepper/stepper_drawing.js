@@ -1,6 +1,8 @@
 // The arithmetic and the pictures of the player: `compute`, then `build` when the shapes change, `draw` at every step.
 
+/** @type {Record<string, number>} */
 const STAGES = { map: 0, between: 1, around: 2, slide: 3 }; // first step of each
+const NUMBERS = /** @type {const} */ (["scores", "kernel"]); // what can be edited
 const UNIT = 10; // side of a cell in a drawing
 
 class Drawing {
@@ -15,14 +17,25 @@ class Drawing {
   /** @type {(name: string, value: unknown) => void} */ send;
   /** @type {number[][] | undefined} Keras' result */ keras;
   /** @type {string} the numbers that it belongs to */ checked;
+  /** @type {string} what the drawings were built for, as `shape` gives it */ built;
+  /** @type {number} of the result and of the stretched map, in pixels */ side;
+  /** @type {SVGElement[][]} the scores in the drawing of the grid */ moving;
+  /** @type {Cell[][]} */ windowCells;
+  /** @type {Cell[][]} */ resultCells;
+  /** @type {SVGElement} */ gridFrame;
+  /** @type {SVGElement} */ resultFrame;
+  /** @type {SVGElement} */ stampFrame;
 
-  /** An edit, which the player defines. @param {string} name @param {number} row @param {number} column @param {any} input */
+  /**
+   * An edit, which the player defines.
+   * @param {Numbers} name @param {number} row @param {number} column @param {HTMLInputElement} input
+   */
   edit(name, row, column, input) {}
 
-  /** Tells the server of edits, which the player defines. @param {string} name */
+  /** Tells the server of edits, which the player defines. @param {Numbers} name */
   report(name) {}
 
-  /** @returns {any} */
+  /** @template {string} Selector @param {Selector} selector @returns {Found<Selector>} */
   $(selector) {
     return this.root.querySelector(selector);
   }
@@ -80,18 +93,19 @@ class Drawing {
       this.$(".result").classList.toggle("dense", this.side > 12);
       this.resultFrame = frame(this.$(".result"));
       this.stampFrame = frame(this.$(".result"), "frame stamp");
-      this.$("input[type=range]").max = this.last;
+      this.$("input[type=range]").max = String(this.last);
       this.built = this.shape();
     }
-    for (const name of ["scores", "kernel"]) this.fill(name);
+    for (const name of NUMBERS) this.fill(name);
     this.draw();
   }
 
+  /** @param {Numbers} name @param {boolean} editable */
   numbers(name, editable) {
     const holder = this.$(`.${name}`),
       side = this[name].length;
     holder.replaceChildren();
-    holder.style.setProperty("--side", side);
+    holder.style.setProperty("--side", String(side));
     holder.style.gridTemplateColumns = `repeat(${side}, 1fr)`;
     each(this[name], (value, row, column) => {
       const cell = document.createElement(editable ? "input" : "span");
@@ -101,7 +115,7 @@ class Drawing {
           "aria-label",
           `${name === "scores" ? "Score" : "Kernel"}, row ${row + 1}, column ${column + 1}`,
         );
-        cell.oninput = () => this.edit(name, row, column, cell);
+        cell.oninput = () => this.edit(name, row, column, /** @type {HTMLInputElement} */ (cell));
         cell.onchange = () => this.report(name);
         if (name === "scores") {
           cell.onpointerenter = cell.onfocus = () => this.drawStamp(row, column);
@@ -113,6 +127,7 @@ class Drawing {
   }
 
   // A weight as text: a fraction if all of them are, so that sums come out exactly
+  /** @param {number} value */
   weight(value) {
     return this.denominator > 1 && value
       ? `${short(Math.round(value * this.denominator))}/${this.denominator}`
@@ -120,21 +135,24 @@ class Drawing {
   }
 
   // A product of a score and a weight, or a sum of such products
+  /** @param {number} value */
   product(value) {
     return this.denominator > 1 && value ? `${exact(value * this.denominator)}/${this.denominator}` : exact(value);
   }
 
+  /** @param {Numbers} name */
   fill(name) {
     const holder = this.$(`.${name}`),
       most = largest(this[name]);
     each(this[name], (value, row, column) => {
-      const cell = holder.children[row * this[name].length + column];
+      const cell = /** @type {HTMLInputElement} */ (holder.children[row * this[name].length + column]); // or a span
       if (cell.tagName === "SPAN") cell.textContent = this.weight(value);
-      else if (cell.valueAsNumber !== value) cell.value = Math.round(value * 1e6) / 1e6;
+      else if (cell.valueAsNumber !== value) cell.value = String(Math.round(value * 1e6) / 1e6);
       tint(cell, value, most);
     });
   }
 
+  /** @param {number} count */
   buildGrid(count) {
     const svg = this.$(".grid"),
       end = this.before + (this.scores.length - 1) * this.stride;
@@ -167,6 +185,7 @@ class Drawing {
     this.gridFrame = frame(svg);
   }
 
+  /** @param {string} selector @param {number} side @param {number} lines @returns {Cell[][]} */
   buildCells(selector, side, lines) {
     const svg = this.$(selector);
     svg.replaceChildren();
@@ -198,7 +217,7 @@ class Drawing {
       column = pixel % this.side;
     const stage = sliding ? "slide" : Object.keys(STAGES)[this.step];
     this.root.dataset.stage = stage;
-    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll(".stages li"))) {
+    for (const item of this.root.querySelectorAll(".stages li")) {
       const now = item.dataset.stage === (this.step === this.last ? "done" : stage);
       now ? item.setAttribute("aria-current", "step") : item.removeAttribute("aria-current");
     }
@@ -209,7 +228,7 @@ class Drawing {
       ? `Pixel ${pixel + 1} of ${this.side ** 2}`
       : ["The score map", "Zeros between the cells", "Zeros around"][this.step];
     const range = this.$("input[type=range]");
-    range.value = this.step;
+    range.value = String(this.step);
     range.setAttribute("aria-valuetext", words);
     this.$(".where").textContent = `Step ${this.step + 1} of ${this.last + 1}: ${words.toLowerCase()}`;
     const play = this.$(".play"),
@@ -221,6 +240,7 @@ class Drawing {
     this.check();
   }
 
+  /** @param {string} stage @param {number} row @param {number} column */
   drawGrid(stage, row, column) {
     const cells = this.scores.length,
       count = this.grid.length,
@@ -229,10 +249,11 @@ class Drawing {
     // Packed cells are enlarged, so that the map fills the place of the stretched one
     const scale = packed ? (0.8 * count) / cells : 1;
     each(this.scores, (value, i, j) => {
+      /** @param {number} at */
       const place = (at) => (packed ? count / 2 + (at - cells / 2) * scale : this.before + at * this.stride) * UNIT;
       const group = this.moving[i][j];
       group.style.transform = `translate(${place(j)}px, ${place(i)}px) scale(${scale})`;
-      tint(group.firstChild, value, most);
+      tint(/** @type {SVGElement} */ (group.firstChild), value, most);
       group.lastChild.textContent = short(value);
     });
     const sliding = stage === "slide";
@@ -249,6 +270,7 @@ class Drawing {
     );
   }
 
+  /** @param {boolean} sliding @param {number} row @param {number} column */
   drawWindow(sliding, row, column) {
     const values = matrix(this.kernel.length, (i, j) =>
       sliding ? this.grid[row + i][column + j] * this.turned[i][j] : this.turned[i][j],
@@ -261,12 +283,12 @@ class Drawing {
       rect.setAttribute("class", sliding && score === 0 ? "zero" : "cell");
       for (const text of texts) text.setAttribute("class", sliding && score === 0 ? "faint" : "");
       const text = sliding ? this.product(value) : this.weight(value);
-      texts.at(-1).textContent = (sliding && texts.length > 1 ? "= " : "") + text;
-      texts
-        .at(-1)
-        .setAttribute("font-size", Math.min(texts.length > 1 ? 2.5 : 3.6, (texts.length > 1 ? 13 : 16) / text.length));
-      texts.at(-1).setAttribute("y", (i + (sliding && texts.length > 1 ? 0.66 : 0.5)) * UNIT);
-      if (texts.length > 1) texts[0].textContent = sliding ? `${exact(score)} × ${this.weight(this.turned[i][j])}` : "";
+      const last = texts.at(-1),
+        two = texts.length > 1;
+      last.textContent = (sliding && two ? "= " : "") + text;
+      last.setAttribute("font-size", String(Math.min(two ? 2.5 : 3.6, (two ? 13 : 16) / text.length)));
+      last.setAttribute("y", String((i + (sliding && two ? 0.66 : 0.5)) * UNIT));
+      if (two) texts[0].textContent = sliding ? `${exact(score)} × ${this.weight(this.turned[i][j])}` : "";
     });
     this.$(".window-title").textContent = sliding ? "Window × kernel, cell by cell" : "Kernel, turned by 180°";
     this.$(".window").setAttribute(
@@ -277,6 +299,7 @@ class Drawing {
     );
   }
 
+  /** @param {number} pixel @param {number} row @param {number} column */
   drawResult(pixel, row, column) {
     const most = largest(this.result);
     each(this.result, (value, i, j) => {
@@ -298,7 +321,9 @@ class Drawing {
   }
 
   // The pixels that one score reaches: the same kernel, seen from the cell
+  /** @param {number} [row] @param {number} [column] */
   drawStamp(row, column) {
+    /** @param {number} at */
     const ends = (at) =>
       [0, this.kernel.length].map((more) => Math.max(0, Math.min(this.side, at * this.stride - this.cropped + more)));
     const [top, bottom] = ends(row ?? 0),
@@ -306,6 +331,7 @@ class Drawing {
     move(this.stampFrame, row !== undefined, left, top, right - left, bottom - top);
   }
 
+  /** @param {boolean} sliding @param {number} row @param {number} column */
   sum(sliding, row, column) {
     const line = this.$(".sum"),
       cells = this.scores.length;
@@ -333,11 +359,13 @@ class Drawing {
       (rest ? ` The other ${rest} of ${size * size} products are with an inserted zero.` : "");
   }
 
+  /** @param {number} at */
   isScore(at) {
     const cell = (at - this.before) / this.stride;
     return Number.isInteger(cell) && cell >= 0 && cell < this.scores.length;
   }
 
+  /** @returns {void} */
   check() {
     const line = this.$(".check");
     if (this.step < this.last) return void (line.textContent = "");
@@ -351,53 +379,67 @@ class Drawing {
   }
 }
 
+/** @template Value @param {number} side @param {(row: number, column: number) => Value} value */
 function matrix(side, value) {
   return Array.from({ length: side }, (_, row) => Array.from({ length: side }, (_, column) => value(row, column)));
 }
 
+/** @param {number[][]} rows @param {(value: number, row: number, column: number) => void} visit */
 function each(rows, visit) {
   rows.forEach((line, row) => line.forEach((value, column) => visit(value, row, column)));
 }
 
+/** @param {number[][]} rows */
 function largest(rows) {
   return Math.max(1e-9, ...rows.flat().map(Math.abs));
 }
 
 // The smallest denominator that suits all weights; 1 if there is none that is easy to read
+/** @param {number[][]} kernel */
 function denominator(kernel) {
+  /** @param {number} by */
   const whole = (by) => kernel.flat().every((value) => Math.abs(value * by - Math.round(value * by)) < 1e-9);
   return [1, 4, 9, 16, 36, 64].find(whole) ?? 1;
 }
 
 // Up to 6 digits after the point; a number with more is marked as rounded.
+/** @param {number} value */
 function exact(value) {
   const rounded = Math.round(value * 1e6) / 1e6;
   return (Math.abs(rounded - value) > 1e-9 ? "≈ " : "") + String(rounded === 0 ? 0 : rounded).replace("-", "\u2212");
 }
 
+/** @param {number} value */
 function short(value) {
   const rounded = Math.round(value * 100) / 100;
   return String(rounded === 0 ? 0 : rounded).replace("-", "\u2212");
 }
 
 // Blue for positive, orange for negative; never so strong that the number is hard to read.
+/** @param {ElementCSSInlineStyle} element @param {number} value @param {number} most */
 function tint(element, value, most) {
   element.style.setProperty("--tint", value < 0 ? "var(--negative)" : "var(--positive)");
   element.style.setProperty("--share", `${Math.round(55 * Math.min(1, Math.abs(value) / most))}%`);
 }
 
+/**
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, string | number>} attributes @param {Element} parent
+ */
 function make(tag, attributes, parent) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   parent.append(element);
   return element;
 }
 
+/** @param {Element} svg */
 function frame(svg, kind = "frame") {
   return make("rect", { class: kind, width: 0, height: 0 }, svg);
 }
 
+/** @param {SVGElement} frame @param {boolean} visible @param {number} x @param {number} y @param {number} width */
 function move(frame, visible, x, y, width, height = width) {
   frame.style.display = visible ? "" : "none";
-  for (const [name, value] of Object.entries({ x, y, width, height })) frame.setAttribute(name, value * UNIT);
+  for (const [name, value] of Object.entries({ x, y, width, height })) frame.setAttribute(name, String(value * UNIT));
 }

@@ -1,10 +1,12 @@
 // Plays the story: `t` is the position, 0 at the first beat, 1 at the second; the picture is a function of it.
 
+/** @type {WeakMap<HTMLElement, Story>} */
 const STORIES = new WeakMap(); // one for each place on the page
 const PACE = 1500; // milliseconds from beat to beat
 const STAMPING = 6000; // milliseconds for all stamps
 const READING = 55; // milliseconds a letter while playing
 
+/** @param {Component<StoryData>} component */
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".story");
   let story = STORIES.get(parentElement);
@@ -17,12 +19,32 @@ export default function ({ data, parentElement }) {
 }
 
 class Story {
+  /** @type {StoryData} */ data;
+  /** @type {Picture} */ picture;
+  /** @type {string} the key of the data shown */ key_;
+  /** @type {number} the last beat */ last;
+  /** @type {number} how often data has come */ turn;
+  /** @type {Beat} whose words are shown */ current;
+  /** @type {number | undefined} the beat that it glides to */ target;
+  /** @type {boolean} */ playing;
+  /** @type {boolean} it would play, but nobody can see it */ waiting;
+  /** @type {boolean} */ listening;
+  /** @type {boolean} */ onscreen;
+  /** @type {ResizeObserver} */ resized;
+  /** @type {IntersectionObserver} */ seen;
+  /** @type {() => void} */ hidden;
+  /** @type {number} */ frame;
+  /** @type {number} */ motion;
+  /** @type {number} */ timer;
+
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
     this.t = 0;
     this.canvas = root.querySelector("canvas");
     this.slider = root.querySelector("input");
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    /** @type {Record<string, () => void>} */
     const actions = { back: () => this.step(-1), next: () => this.step(1), play: () => this.toggle() };
     for (const button of root.querySelectorAll(".bar button")) button.onclick = () => actions[button.dataset.do]();
     this.slider.oninput = () => {
@@ -30,7 +52,7 @@ class Story {
       this.show(Number(this.slider.value));
     };
     root.onkeydown = (event) => this.key(event);
-    this.everywhere = (event) => event.target === document.body && this.key(event);
+    this.everywhere = (/** @type {KeyboardEvent} */ event) => event.target === document.body && this.key(event);
     this.swipe();
   }
 
@@ -61,6 +83,7 @@ class Story {
     this.listening = false;
   }
 
+  /** @param {StoryData} data */
   async receive(data) {
     this.listen();
     window.removeEventListener("keydown", this.everywhere);
@@ -73,7 +96,7 @@ class Story {
     if (turn !== this.turn) return; // newer data has come meanwhile
     Object.assign(this, { data, picture, key_: data.key, last: data.beats.length - 1 });
     this.stop();
-    this.slider.max = this.last;
+    this.slider.max = String(this.last);
     this.build();
     this.fit();
     this.show(0);
@@ -123,9 +146,10 @@ class Story {
 
   // Moving
 
+  /** @param {number} t */
   show(t) {
     this.t = Math.max(0, Math.min(this.last, t));
-    this.slider.value = this.t;
+    this.slider.value = String(this.t);
     this.words();
     this.draw();
   }
@@ -138,12 +162,14 @@ class Story {
     });
   }
 
+  /** @param {number} by */
   step(by) {
     const from = this.target ?? this.t;
     this.go(by > 0 ? Math.floor(from + 0.001) + 1 : Math.ceil(from - 0.001) - 1);
   }
 
   // Glide to a beat, unless it is far or nothing should move
+  /** @param {number} beat */
   go(beat) {
     const was = this.target;
     this.stop();
@@ -156,12 +182,14 @@ class Story {
     });
   }
 
+  /** @param {number} target @param {() => void} done */
   glide(target, done) {
     const from = this.t,
       span = Math.abs(target - from);
     const stamping = Math.min(from, target) >= 7 && Math.max(from, target) <= 8; // linear: a cell is as long as another
     const length = span * (stamping ? STAMPING : PACE),
       start = performance.now();
+    /** @param {number} now */
     const tick = (now) => {
       const share = length ? Math.min(1, Math.max(0, (now - start) / length)) : 1;
       this.show(from + (target - from) * (stamping ? share : share * share * (3 - 2 * share)));
@@ -227,9 +255,11 @@ class Story {
     play.querySelector("span").textContent = text;
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.data) return;
-    if (event.target.matches?.("button, summary") && [" ", "Enter"].includes(event.key)) return; // they do it themselves
+    if (/** @type {HTMLElement} */ (event.target).matches?.("button, summary") && [" ", "Enter"].includes(event.key))
+      return; // they do it themselves
     const fine = event.shiftKey ? 0.1 : 0;
     if (["ArrowRight", "ArrowDown", "PageDown", " "].includes(event.key)) fine ? this.nudge(fine) : this.step(1);
     else if (["ArrowLeft", "ArrowUp", "PageUp"].includes(event.key)) fine ? this.nudge(-fine) : this.step(-1);
@@ -243,6 +273,7 @@ class Story {
     event.stopPropagation();
   }
 
+  /** @param {number} by */
   nudge(by) {
     this.stop();
     this.show(this.t + by);
@@ -250,6 +281,7 @@ class Story {
 
   // A finger or the mouse drags through the story, and releasing it moves to the next beat; a tap is one step.
   swipe() {
+    /** @type {{ x: number, t: number, moved: boolean }} */
     let start;
     this.canvas.onpointerdown = (event) => {
       if (!this.data || event.button) return;
@@ -284,6 +316,7 @@ class Story {
       { stops } = this.data;
     if (this.current === beat) return;
     this.current = beat;
+    /** @param {string} selector @param {string} text */
     const put = (selector, text) => {
       this.root.querySelector(selector).textContent = text;
     };
@@ -307,6 +340,7 @@ class Story {
   }
 }
 
+/** @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag */
 function element(tag, text = "") {
   return Object.assign(document.createElement(tag), { textContent: text });
 }

@@ -15,6 +15,7 @@ from fcn.photos.images import IGNORE_LABEL
 from fcn.pictures import render
 from fcn.ui import compute
 from fcn.ui.lessons.resize_loss import LONGEST, Subject
+from fcn.ui.scripts import join_files
 from fcn.ui.story.beats import HALVINGS, STOPS, beats, contrast
 from fcn.ui.viewer.viewer import pack
 
@@ -24,15 +25,14 @@ CHANNELS = {2: STAGES[0].channels, 4: STAGES[1].channels, 8: STAGES[2].channels,
 }
 
 
-def _text(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
-
+HERE = Path(__file__).parent
+SCRIPTS = ("../unpacking.js", "story_drawing.js", "story.js")
 
 _component = st.components.v2.component(
     "fcn_story",
-    html=_text("story.html"),
-    css=_text("story.css"),
-    js=_text("../unpacking.js") + _text("story_drawing.js") + _text("story.js"),
+    html=join_files(HERE, "story.html"),
+    css=join_files(HERE, "story.css"),
+    js=join_files(HERE, *SCRIPTS),
 )
 
 

@@ -8,8 +8,27 @@ const HALVINGS = [2, 4, 8, 16, 32];
 const BEAT = { cells: 6, zeros: 7, kernel: 8, result: 9 }; // index of the beat at which each is finished
 
 class Picture {
+  /** @type {StoryData} */ data;
+  /** @type {HTMLImageElement} */ photo;
+  /** @type {number} */ width;
+  /** @type {number} */ height;
+  /** @type {number} */ stride;
+  /** @type {number} of cells */ columns;
+  /** @type {number} */ rows;
+  /** @type {Uint8Array} class of each cell */ coarse;
+  /** @type {Uint8Array} labels after one to four cells have stamped their kernels */ stamps;
+  /** @type {Colour[]} of each label */ colours;
+  /** @type {HTMLCanvasElement} the coarse map, a pixel for each cell */ cells;
+  /** @type {HTMLCanvasElement[]} label maps of FCN-32s, 16s and 8s, then the ground truth */ labels;
+  /** @type {Record<number, HTMLCanvasElement>} a feature map of each stride */ features;
+  /** @type {HTMLCanvasElement} */ stamped;
+  /** @type {ImageData} of `stamped` */ pixels;
+  /** @type {Share[][]} along the width and the height */ shares;
+  /** @type {CanvasRenderingContext2D} */ context;
+
   // Everything that depends only on the photo, painted once
 
+  /** @param {StoryData} data */
   async prepare(data) {
     const [photo, coarse, stamps, ...maps] = await Promise.all([
       picture(data.photo),
@@ -19,7 +38,8 @@ class Picture {
       ...HALVINGS.map((stride) => bytes(data.features[stride])),
     ]);
     const { width, height, stride } = data,
-      side = (length) => [Math.ceil(width / length), Math.ceil(height / length)];
+      side = (/** @type {number} */ length) =>
+        /** @type {const} */ ([Math.ceil(width / length), Math.ceil(height / length)]);
     const colours = [...data.palette];
     colours[data.ignored] = [128, 128, 128];
     const labels = maps.slice(0, maps.length - HALVINGS.length);
@@ -46,6 +66,7 @@ class Picture {
     this.shares = [width, height].map((length) => weights(length, stride));
   }
 
+  /** @param {HTMLCanvasElement} canvas @param {number} t */
   draw(canvas, t) {
     const context = (this.context = canvas.getContext("2d")),
       last = this.data.beats.length - 1;
@@ -63,6 +84,7 @@ class Picture {
   }
 
   // Photo to feature maps: the photo shrinks into the corner; behind it is what the network sees at this stride.
+  /** @param {number} beat @param {number} share */
   halve(beat, share) {
     if (beat) this.blocks(this.features[HALVINGS[beat - 1]], HALVINGS[beat - 1]);
     else this.paint(this.photo);
@@ -71,6 +93,7 @@ class Picture {
   }
 
   // The small picture of cells grows to the size of the photo
+  /** @param {number} share */
   classify(share) {
     this.blocks(this.features[this.stride], this.stride);
     const scale = this.stride ** (share - 1);
@@ -81,6 +104,7 @@ class Picture {
     if (share > 0.6) this.grid((share - 0.6) / 0.4);
   }
 
+  /** @param {number} share */
   stretch(share) {
     this.fill(ZERO);
     const side = this.stride * (DOT / this.stride) ** share;
@@ -91,6 +115,7 @@ class Picture {
 
   // The first cells have stamped their kernels; each pixel shows the best class so far, the more opaque the
   // more of the kernel has arrived.
+  /** @param {number} share */
   stamp(share) {
     const { columns, rows, width, height, stamps, colours, pixels, shares } = this;
     const count = share * columns * rows,
@@ -136,20 +161,22 @@ class Picture {
     }
   }
 
+  /** @param {number} share */
   lay(share) {
     this.paint(this.photo);
     this.paint(this.labels[0], 1 - share * (1 - OPACITY));
   }
 
   // From one label map to the next, from left to right
+  /** @param {number} index @param {number} share */
   wipe(index, share) {
     const { context, width, height, unit } = this,
       edge = share * width;
     this.paint(this.photo);
-    for (const [map, left, right] of [
+    for (const [map, left, right] of /** @type {[HTMLCanvasElement, number, number][]} */ ([
       [this.labels[index], edge, width],
       [this.labels[index + 1], 0, edge],
-    ]) {
+    ])) {
       context.save();
       context.beginPath();
       context.rect(left, 0, right - left, height);
@@ -164,6 +191,7 @@ class Picture {
 
   // Strokes
 
+  /** @param {Paintable} image */
   paint(image, alpha = 1) {
     this.context.globalAlpha = alpha;
     this.context.imageSmoothingEnabled = image === this.photo;
@@ -172,6 +200,7 @@ class Picture {
   }
 
   // A map of one stride over the photo, the last cells cropped at the edge
+  /** @param {HTMLCanvasElement} map @param {number} stride */
   blocks(map, stride, alpha = 1) {
     this.context.globalAlpha = alpha;
     this.context.imageSmoothingEnabled = false;
@@ -180,6 +209,7 @@ class Picture {
   }
 
   // A picture shrunk into the lower right corner, with a white border that fades out when it fills everything
+  /** @param {Paintable} picture @param {number} scale @param {boolean} smooth */
   inset(picture, scale, smooth) {
     const { context, width, height, unit } = this;
     const wide = width * scale,
@@ -202,16 +232,19 @@ class Picture {
     context.restore();
   }
 
+  /** @param {string} colour */
   fill(colour) {
     this.context.fillStyle = colour;
     this.context.fillRect(0, 0, this.width, this.height);
   }
 
+  /** @param {number} row @param {number} column @param {number} side */
   dot(row, column, side) {
     this.context.fillStyle = css(this.colours[this.coarse[row * this.columns + column]]);
     this.context.fillRect((column + 0.5) * this.stride - side / 2, (row + 0.5) * this.stride - side / 2, side, side);
   }
 
+  /** @param {number} alpha */
   grid(alpha) {
     const { context, stride } = this;
     context.strokeStyle = `rgba(16, 21, 28, ${0.6 * alpha})`;
@@ -228,12 +261,13 @@ class Picture {
     context.stroke();
   }
 
+  /** @param {number} left @param {number} top @param {number} side @param {string} colour */
   frame(left, top, side, colour) {
-    for (const [line, ink] of [
+    for (const [line, ink] of /** @type {[number, string][]} */ ([
       [6, "#000"],
       [4, "#fff"],
       [2, colour],
-    ]) {
+    ])) {
       this.context.strokeStyle = ink;
       this.context.lineWidth = line * this.unit;
       this.context.strokeRect(left, top, side, side);
@@ -242,6 +276,7 @@ class Picture {
 }
 
 // For each pixel along a side: the cells before and after it, and the weight of the one before
+/** @param {number} length @param {number} stride @returns {Share[]} */
 function weights(length, stride) {
   return Array.from({ length }, (_, pixel) => {
     const place = (pixel + 0.5) / stride - 0.5,
@@ -250,10 +285,12 @@ function weights(length, stride) {
   });
 }
 
+/** @param {number} width @param {number} height */
 function blank(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
+/** @param {number} width @param {number} height @param {Uint8Array} values @param {(value: number) => Colour} colour */
 function painted(width, height, values, colour) {
   const canvas = blank(width, height),
     context = canvas.getContext("2d"),
@@ -263,8 +300,10 @@ function painted(width, height, values, colour) {
   return canvas;
 }
 
+/** @param {number} byte */
 const viridis = (byte) => ramp(byte / 255);
 
+/** @param {Colour} colour */
 function css(colour) {
   return `rgb(${colour.join(",")})`;
 }

@@ -1,10 +1,12 @@
 // The switches, tabs, captions and legend: they act here at once, then tell the server.
 
+/** @type {[Stride, string][]} */
 const STRIDES = [
   [32, "32"],
   [16, "16"],
   [8, "8"],
 ]; // a list: an object would sort its numbers
+/** @type {Record<Upsampling, [long: string, brief: string]>} */
 const UPSAMPLINGS = {
   nearest: ["Cells", "Cells"],
   bilinear: ["Bilinear", "Bilinear"],
@@ -12,6 +14,7 @@ const UPSAMPLINGS = {
 };
 const CELLS = { class: "Best class", score: "Score", features: "Features", shapes: "Shapes" };
 // Sheets of 16 maps: the choice that shows a single one, its name, and a caption.
+/** @type {Record<Sheets, Pick<Sheet, "single" | "name" | "words">>} */
 const SHEETS = {
   features: {
     single: "channel",
@@ -25,9 +28,11 @@ const SHEETS = {
   },
 };
 const VIEWS = { overlay: "Segmentation", compare: "Compare", difference: "Difference" };
+/** @param {Upsampling} name */
 const short = (name) => UPSAMPLINGS[name][1];
 
-Object.assign(Viewer.prototype, {
+/** @type {Choosing & ThisType<Viewer>} */
+const choosing = {
   part(name) {
     return this.root.querySelector(`[data-part="${name}"]`);
   },
@@ -52,19 +57,22 @@ Object.assign(Viewer.prototype, {
 
   listenToControls() {
     this.root.addEventListener("change", (event) => {
-      const { choice } = event.target.dataset,
-        target = event.target;
+      const target = /** @type {HTMLInputElement} */ (event.target),
+        { choice } = target.dataset;
       if (!choice) return;
-      const value = { checkbox: target.checked, range: Number(target.value) }[target.type] ?? target.value;
+      /** @type {Record<string, boolean | number>} */
+      const values = { checkbox: target.checked, range: Number(target.value) };
+      const value = values[target.type] ?? target.value;
       this.choose({ [choice]: ["stride", "size", "channel"].includes(choice) ? Number(value) : value });
     });
     this.root.addEventListener("input", (event) => {
-      if (event.target.dataset.choice !== "opacity") return; // follows the hand; the server hears of the end
-      this.choices.opacity = Number(event.target.value);
-      this.root.querySelector("output").textContent = `${event.target.value} %`;
+      const { dataset, value } = /** @type {HTMLInputElement} */ (event.target);
+      if (dataset.choice !== "opacity") return; // follows the hand; the server hears of the end
+      this.choices.opacity = Number(value);
+      this.root.querySelector("output").textContent = `${value} %`;
       this.draw();
     });
-    const more = this.part("more");
+    const more = /** @type {HTMLDetailsElement} */ (this.part("more"));
     document.addEventListener(
       "pointerdown",
       (event) => {
@@ -110,7 +118,7 @@ Object.assign(Viewer.prototype, {
     const select = element("select", "", { "aria-label": name });
     select.dataset.choice = choice;
     for (const [value, title] of titles)
-      select.append(new Option(title, value, false, String(value) === String(chosen)));
+      select.append(new Option(title, String(value), false, String(value) === String(chosen)));
     return select;
   },
 
@@ -145,9 +153,9 @@ Object.assign(Viewer.prototype, {
     this.root.querySelector(".model .hint").textContent = data.modelHint;
     const more = this.part("more"),
       unseen = choices.view === "difference";
-    const fill = more.querySelector('[data-choice="opacity"]'),
-      names = more.querySelector('[data-choice="names"]');
-    fill.value = choices.opacity;
+    const fill = more.querySelector('input[data-choice="opacity"]'),
+      names = more.querySelector('input[data-choice="names"]');
+    fill.value = String(choices.opacity);
     more.querySelector("output").textContent = `${choices.opacity} %`;
     names.checked = choices.names;
     for (const control of [fill, names]) {
@@ -156,9 +164,9 @@ Object.assign(Viewer.prototype, {
         ? "The difference shows no classes, so there is nothing to fill or name"
         : "";
     }
-    const size = more.querySelector('[data-choice="size"]');
-    if (!size.options.length) size.append(...data.sizes.map((side) => new Option(`${side} pixels`, side)));
-    size.value = choices.size;
+    const size = more.querySelector('select[data-choice="size"]');
+    if (!size.options.length) size.append(...data.sizes.map((side) => new Option(`${side} pixels`, String(side))));
+    size.value = String(choices.size);
     this.showNote(data.note);
   },
 
@@ -191,23 +199,21 @@ Object.assign(Viewer.prototype, {
     details[0].textContent = details[0].title = data.captions.photo[1];
     const cells = `${columns} x ${rows} cells of ${stride} x ${stride} pixels`;
     const sheet = this.sheet();
-    details[1].replaceChildren(
-      ...(
-        {
-          class: () => [element("span", cells)],
-          score: () => [
-            element("span", "Probability of"),
-            this.select(
-              data.classes.map((name) => [name, name]),
-              "target",
-              data.classes[this.target()],
-              "Class",
-            ),
-            element("span", "in each cell"),
-          ],
-        }[choices.cells] ?? (() => this.sheetCaption(sheet))
-      )(),
-    );
+    /** @type {Partial<Record<Cells, () => HTMLElement[]>>} */
+    const captions = {
+      class: () => [element("span", cells)],
+      score: () => [
+        element("span", "Probability of"),
+        this.select(
+          data.classes.map((name) => [name, name]),
+          "target",
+          data.classes[this.target()],
+          "Class",
+        ),
+        element("span", "in each cell"),
+      ],
+    };
+    details[1].replaceChildren(...(captions[choices.cells] ?? (() => this.sheetCaption(sheet)))());
     const scale = this.root.querySelector(".scale"),
       [low, , high] = scale.children;
     scale.hidden = choices.cells === "class";
@@ -215,7 +221,7 @@ Object.assign(Viewer.prototype, {
     const share = this.once(`differing ${choices.upsampling} ${this.against()}`, () => this.differing());
     const others = Object.entries(UPSAMPLINGS)
       .filter(([name]) => name !== choices.upsampling)
-      .map(([name, [, brief]]) => [name, brief]);
+      .map(([name, [, brief]]) => /** @type {[string, string]} */ ([name, brief]));
     const where = element("button", "Show where", { type: "button" });
     where.disabled = !share;
     where.title = share ? "Zoom in on the largest difference and show both in turn" : "The two agree everywhere";
@@ -225,6 +231,7 @@ Object.assign(Viewer.prototype, {
       this.select(others, "against", this.against(), "Compare with"),
       where,
     );
+    /** @param {Uint8Array} labels */
     const names = (labels) =>
       this.shares(labels)
         .map(([index, part]) => `${data.classes[index]} ${percent(part)}`)
@@ -250,6 +257,7 @@ Object.assign(Viewer.prototype, {
     if (!sheet.one) return [element("span", sheet.words)];
     const all = element("button", "All maps", { type: "button" });
     all.addEventListener("click", () => this.choose({ cells: sheet.kind }));
+    /** @type {[number, string][]} */
     const places = sheet.channels.map((channel, place) => [place + 1, `${place + 1} (channel ${channel})`]);
     return [
       all,
@@ -301,8 +309,10 @@ Object.assign(Viewer.prototype, {
       }),
     );
   },
-});
+};
+Object.assign(Viewer.prototype, choosing);
 
+/** @param {number} share */
 function percentFine(share) {
   return share < 0.001 ? "under 0.1 %" : `${(100 * share).toFixed(1)} %`;
 }

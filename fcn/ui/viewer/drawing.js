@@ -6,7 +6,8 @@ const HIDDEN = [205, 205, 205]; // cells of a class that is switched off
 const TILES = 4; // feature maps in a row of the mosaic
 const NAME_SIZE = 13; // pixels on the screen
 
-Object.assign(Viewer.prototype, {
+/** @type {Drawing & ThisType<Viewer>} */
+const drawing = {
   draw() {
     if (!this.data) return;
     cancelAnimationFrame(this.frame);
@@ -35,6 +36,7 @@ Object.assign(Viewer.prototype, {
       zoom = (canvas.width / width) * scale;
     context.setTransform(zoom, 0, 0, zoom, -x * zoom, -y * zoom); // from photo pixels to canvas pixels
     context.pixel = ratio / zoom; // a pixel of the page, in photo pixels
+    /** @type {Paint} */
     const paint = (image, smooth, w = width, h = height) => {
       context.imageSmoothingEnabled = smooth;
       context.drawImage(image, 0, 0, w, h);
@@ -47,10 +49,10 @@ Object.assign(Viewer.prototype, {
   mark(context, pixelToo) {
     const { stride } = this.data,
       [left, top] = this.spot.map((value) => Math.floor(value / stride) * stride);
-    for (const [colour, line] of [
+    for (const [colour, line] of /** @type {const} */ ([
       ["#000", 3.5],
       ["#fff", 1.8],
-    ]) {
+    ])) {
       context.strokeStyle = colour;
       context.lineWidth = line * context.pixel;
       context.strokeRect(left, top, stride, stride);
@@ -71,11 +73,13 @@ Object.assign(Viewer.prototype, {
     const { rows, columns, stride, classes, width, height, palette } = this.data,
       sheet = this.sheet();
     const target = this.target();
+    /** @type {Partial<Record<Cells, (cell: number) => Colour>>} */
+    const colours = {
+      class: (cell) => (this.hidden.has(this.coarse[cell]) ? HIDDEN : palette[this.coarse[cell]]),
+      score: (cell) => ramp(this.probabilities[cell * classes.length + target] / 255),
+    };
     const colour =
-      {
-        class: (cell) => (this.hidden.has(this.coarse[cell]) ? HIDDEN : palette[this.coarse[cell]]),
-        score: (cell) => ramp(this.probabilities[cell * classes.length + target] / 255),
-      }[this.cells()] ?? ((cell) => ramp(sheet.maps[cell + this.channel(sheet) * rows * columns] / 255));
+      colours[this.cells()] ?? ((cell) => ramp(sheet.maps[cell + this.channel(sheet) * rows * columns] / 255));
     paint(this.cellPicture(colour), false, columns * stride, rows * stride);
     context.strokeStyle = GRID;
     context.lineWidth = (Math.min(1, stride / 12) * (width / context.canvas.clientWidth)) / this.view.scale;
@@ -138,10 +142,10 @@ Object.assign(Viewer.prototype, {
     if (view === "overlay") return this.drawLabels(paint, context, upsampling);
     const { width, height } = this.data,
       edge = this.view.x + (this.line * width) / this.view.scale;
-    for (const [name, from, to] of [
+    for (const [name, from, to] of /** @type {[Upsampling, number, number][]} */ ([
       [other, 0, edge],
       [upsampling, edge, width],
-    ]) {
+    ])) {
       context.save();
       context.beginPath();
       context.rect(from, 0, to - from, height);
@@ -160,10 +164,10 @@ Object.assign(Viewer.prototype, {
       outlines(this.labels[name], this.data.width, this.data.height, (label) => (this.hidden.has(label) ? -1 : label)),
     );
     context.lineJoin = "round";
-    for (const [colour, line] of [
+    for (const [colour, line] of /** @type {const} */ ([
       ["rgba(0, 0, 0, 0.45)", 3],
       ["#fff", 1.3],
-    ]) {
+    ])) {
       context.strokeStyle = colour;
       context.lineWidth = line * context.pixel;
       context.stroke(lines);
@@ -234,4 +238,5 @@ Object.assign(Viewer.prototype, {
     }
     return this.cache.get(name);
   },
-});
+};
+Object.assign(Viewer.prototype, drawing);

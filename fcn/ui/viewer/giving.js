@@ -3,7 +3,12 @@
 const LARGEST = 20 * 1024 ** 2; // bytes
 const PICTURES = "image/*,.heic,.heif";
 
-Object.assign(Viewer.prototype, {
+// What an event happened to, seen from inside of this part of the page too.
+/** @param {Event} event */
+const innermost = (event) => /** @type {HTMLElement} */ (event.composedPath()[0]);
+
+/** @type {Giving & ThisType<Viewer>} */
+const giving = {
   listenToPhotos() {
     const { signal } = this.endings,
       root = this.root;
@@ -12,11 +17,12 @@ Object.assign(Viewer.prototype, {
     document.addEventListener(
       "paste",
       (event) => {
-        if (event.composedPath()[0].matches?.("input, textarea")) return;
+        if (innermost(event).matches?.("input, textarea")) return;
         if (event.clipboardData.files.length) this.give([...event.clipboardData.files]);
       },
       { signal },
     );
+    /** @param {DragEvent} event */
     const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files") && !this.part("upload").hidden;
     document.addEventListener(
       "dragover",
@@ -34,8 +40,8 @@ Object.assign(Viewer.prototype, {
       "drop",
       (event) => {
         root.classList.remove("dropping");
-        if (!carries(event) || event.composedPath().some((one) => one.dataset?.testid === "stFileUploaderDropzone"))
-          return;
+        const path = /** @type {HTMLElement[]} */ (event.composedPath());
+        if (!carries(event) || path.some((one) => one.dataset?.testid === "stFileUploaderDropzone")) return;
         event.preventDefault();
         this.give([...event.dataTransfer.files]);
       },
@@ -62,6 +68,7 @@ Object.assign(Viewer.prototype, {
   // Take files: a photo, and perhaps its mask.
   give(files) {
     if (this.part("upload").hidden) return;
+    /** @param {File} file */
     const stem = (file) =>
       file.name
         .replace(/\.[^.]*$/, "")
@@ -89,7 +96,7 @@ Object.assign(Viewer.prototype, {
         text: `${photo.name} has ${Math.ceil(photo.size / 1024 ** 2)} MB; the limit is 20 MB. Make it smaller.`,
       });
     this.hand("upload", photo);
-    if (masks.length) this.handLater("mask", masks[0]);
+    if (masks.length) this.handLater("mask", masks[0], this.data?.key);
   },
 
   hand(key, file) {
@@ -103,7 +110,7 @@ Object.assign(Viewer.prototype, {
   },
 
   // The place for a mask appears only after its photo is shown.
-  handLater(key, file, before = this.data?.key, tries = 150) {
+  handLater(key, file, before, tries = 150) {
     if (this.data?.key !== before && this.hand(key, file)) return;
     if (tries) setTimeout(() => this.handLater(key, file, before, tries - 1), 200);
   },
@@ -116,7 +123,7 @@ Object.assign(Viewer.prototype, {
   },
 
   async openCamera() {
-    const dialog = this.root.querySelector(".shutter"),
+    const dialog = this.root.querySelector("dialog.shutter"),
       video = dialog.querySelector("video");
     const [take, cancel] = dialog.querySelectorAll("button");
     const input = this.input("upload");
@@ -134,7 +141,8 @@ Object.assign(Viewer.prototype, {
       return this.showNote({ text: "The camera is not available: allow it in the browser, or choose a photo." });
     }
     const close = () => {
-      video.srcObject?.getTracks().forEach((track) => track.stop());
+      const stream = /** @type {MediaStream} */ (video.srcObject);
+      stream?.getTracks().forEach((track) => track.stop());
       dialog.close();
     };
     cancel.onclick = close;
@@ -186,11 +194,7 @@ Object.assign(Viewer.prototype, {
   // Presenter mode: arrow keys move to the next sample.
   present(event) {
     const step = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
-    if (
-      !this.data?.present ||
-      !step ||
-      event.composedPath()[0].matches?.("input, select, textarea, canvas, [role=slider]")
-    )
+    if (!this.data?.present || !step || innermost(event).matches?.("input, select, textarea, canvas, [role=slider]"))
       return;
     const names = [...this.part("samples").querySelectorAll("button")].map((button) => button.dataset.sample);
     const next = names[names.indexOf(this.data.shown) + step];
@@ -198,4 +202,5 @@ Object.assign(Viewer.prototype, {
     event.preventDefault();
     this.chooseSample(next);
   },
-});
+};
+Object.assign(Viewer.prototype, giving);

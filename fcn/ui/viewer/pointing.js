@@ -1,7 +1,9 @@
 // The pointer, fingers and keys on the pictures: reading a pixel, zoom, pan, the line between two upsamplings.
 
-Object.assign(Viewer.prototype, {
+/** @type {Pointing & ThisType<Viewer>} */
+const pointing = {
   listen(canvas) {
+    /** @param {Place} event */
     const at = (event) => this.place(canvas, event);
     canvas.addEventListener("pointermove", (event) => {
       if (this.pointers.has(event.pointerId)) this.drag(canvas, event);
@@ -16,7 +18,7 @@ Object.assign(Viewer.prototype, {
       this.inspect(...at(event));
       this.showBubble(event);
     });
-    for (const name of ["pointerup", "pointercancel", "pointerleave"])
+    for (const name of /** @type {const} */ (["pointerup", "pointercancel", "pointerleave"]))
       canvas.addEventListener(name, (event) => {
         this.pointers.delete(event.pointerId);
         this.wiping = false;
@@ -81,6 +83,7 @@ Object.assign(Viewer.prototype, {
     const { width, height, stride } = this.data;
     const step = event.shiftKey ? stride : 1;
     const [x, y] = this.spot ?? [width >> 1, height >> 1];
+    /** @type {Record<string, Point>} */
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (moves[event.key]) {
       this.inspect(x + moves[event.key][0], y + moves[event.key][1]);
@@ -102,6 +105,7 @@ Object.assign(Viewer.prototype, {
     if (this.wiping && this.pointers.size === 1) this.moveLine(canvas, event);
     else if (this.pointers.size === 2) {
       const [other] = [...this.pointers.values()].filter((pointer) => pointer.pointerId !== event.pointerId);
+      /** @param {Place} pointer */
       const span = (pointer) => Math.hypot(pointer.clientX - other.clientX, pointer.clientY - other.clientY);
       const middle = { clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 };
       this.zoom(span(event) / Math.max(1, span(before)), ...this.place(canvas, middle));
@@ -256,7 +260,7 @@ Object.assign(Viewer.prototype, {
     const comparing = this.choices.view === "compare" && !this.blinking;
     this.handle.hidden = !comparing;
     this.handle.style.left = `${100 * this.line}%`;
-    this.handle.setAttribute("aria-valuenow", Math.round(100 * this.line));
+    this.handle.setAttribute("aria-valuenow", String(Math.round(100 * this.line)));
     this.panels[2].classList.toggle("wiping", comparing);
     const [left, right] = this.root.querySelectorAll(".corner");
     left.hidden = !comparing && !this.blinking;
@@ -293,4 +297,5 @@ Object.assign(Viewer.prototype, {
     clearInterval(this.blinking?.timer);
     this.blinking = null;
   },
-});
+};
+Object.assign(Viewer.prototype, pointing);

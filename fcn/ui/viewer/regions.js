@@ -1,6 +1,7 @@
 // Regions of a label map: their outlines, where their names fit, and the largest area where two maps differ.
 
 // Lines between pixels of different classes, in photo pixels; `group` maps a label to what counts as one class.
+/** @param {Uint8Array} labels @param {number} width @param {number} height @param {(label: number) => number} group */
 function outlines(labels, width, height, group) {
   const path = new Path2D(),
     same = Int16Array.from({ length: 256 }, (_, label) => group(label));
@@ -30,6 +31,7 @@ function outlines(labels, width, height, group) {
 }
 
 // Connected parts of a grid of numbers; cells with -1 belong to none. Each is a list of indices.
+/** @param {Int16Array} grid @param {number} columns */
 function connected(grid, columns) {
   const visited = new Uint8Array(grid.length),
     parts = [];
@@ -52,6 +54,10 @@ function connected(grid, columns) {
 }
 
 // Every step-th pixel of a label map, as a grid: [values, columns].
+/**
+ * @param {Uint8Array} values @param {number} width @param {number} height @param {number} step
+ * @returns {[Int16Array, number]}
+ */
 function thinned(values, width, height, step) {
   const columns = Math.ceil(width / step),
     rows = Math.ceil(height / step),
@@ -66,6 +72,7 @@ function thinned(values, width, height, step) {
 }
 
 // Where the names of regions fit: for each its label, the middle of its widest place and the room there, in photo pixels.
+/** @param {Uint8Array} labels @param {number} width @param {number} height */
 function namePlaces(labels, width, height) {
   const step = Math.max(2, Math.round(Math.max(width, height) / 160));
   const [grid, columns] = thinned(labels, width, height, step);
@@ -77,7 +84,7 @@ function namePlaces(labels, width, height) {
         ([x, y], index) => [x + (index % columns) / part.length, y + Math.floor(index / columns) / part.length],
         [0, 0],
       );
-      let best = { room: -Infinity };
+      let best = /** @type {NamePlace} */ ({ room: -Infinity });
       for (const index of part) {
         const x = index % columns,
           y = Math.floor(index / columns),
@@ -86,6 +93,7 @@ function namePlaces(labels, width, height) {
           down = 0,
           left = 0,
           right = 0;
+        /** @param {number} column @param {number} row */
         const same = (column, row) =>
           column >= 0 && column < columns && row >= 0 && row < rows && grid[row * columns + column] === label;
         while (up < 24 && same(x, y - up - 1)) up++;
@@ -110,6 +118,10 @@ function namePlaces(labels, width, height) {
 }
 
 // The box around the largest area where two label maps differ, in photo pixels; null where they agree.
+/**
+ * @param {Uint8Array} one @param {Uint8Array} other @param {number} width @param {number} height
+ * @returns {Box | null}
+ */
 function largestDifference(one, other, width, height) {
   const differ = Int16Array.from(one, (label, index) => (label === other[index] ? -1 : 1));
   const parts = connected(differ, width);

@@ -1,9 +1,11 @@
 // Large data that stays the same while the visitor switches: photo, label maps, thumbnails. It comes in separate parts,
 // so that the server need not send it again; the viewer looks it up here by name.
 
+/** @type {Store} */
 const store = (globalThis.fcnStore ??= { contents: new Map(), waiting: new Map(), watchers: new Set() });
 
 // Keep something under its name; the oldest of its kind is dropped.
+/** @param {keyof Contents} kind @param {string} name @param {Contents[keyof Contents]} content */
 function keep(kind, name, content) {
   for (const key of [...store.contents.keys()].filter((key) => key.startsWith(`${kind} `)).slice(0, -2))
     store.contents.delete(key);
@@ -12,6 +14,7 @@ function keep(kind, name, content) {
   store.waiting.delete(`${kind} ${name}`);
 }
 
+/** @template {keyof Contents} Kind @param {Kind} kind @param {string} name @returns {Promise<Contents[Kind]>} */
 function fetched(kind, name) {
   const key = `${kind} ${name}`;
   if (store.contents.has(key)) return Promise.resolve(store.contents.get(key));
@@ -19,12 +22,14 @@ function fetched(kind, name) {
 }
 
 // The small data that changes with every choice is called "state".
+/** @param {State} content */
 function state(content) {
   store.state = content;
   store.watchers.forEach((watcher) => watcher(content));
 }
 
 // Call with the state now and whenever it changes; returns a function that stops this.
+/** @param {(state: State) => void} watcher */
 function watch(watcher) {
   store.watchers.add(watcher);
   if (store.state) watcher(store.state);

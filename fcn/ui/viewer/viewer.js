@@ -4,29 +4,45 @@
 
 // Functions of other files that are called with every new viewer. A file that explains pixels
 // calls `extensions.push((viewer) => { viewer.onPixel = (x, y) => ...; })` and may draw into `viewer.beside`.
+/** @type {((viewer: Viewer) => void)[]} */
 const extensions = [];
 
-export default function (component) {
-  const root = component.parentElement.querySelector(".viewer");
-  const viewer = root.viewer ?? (root.viewer = new Viewer(root));
-  viewer.tell = (choices) => component.setStateValue("choices", choices);
-  viewer.unwatch ??= watch((data) => viewer.show(data)); // not by component.data: its script would be sent again
-  return () => viewer.stop();
-}
-
 class Viewer {
+  /** @type {State} what the server sent last, of which all parts have arrived */ data;
+  /** @type {Choices} */ choices;
+  /** @type {HTMLImageElement} */ photo;
+  /** @type {Uint8Array} class of each cell */ coarse;
+  /** @type {Uint8Array} of each class in each cell, 0 to 255 */ probabilities;
+  /** @type {Partial<Record<Sheets, { maps: Uint8Array, channels: number[] }>>} */ sheets;
+  /** @type {Record<Upsampling, Uint8Array>} class of each pixel */ labels;
+  /** @type {Partial<Record<Upsampling, Uint8Array>>} how sure each pixel's class is; not of the cells */ confidence;
+  /** @type {(choices: Choices & { turn: number }) => void} informs the server */ tell;
+  /** @type {() => void} ends the watch of the store */ unwatch;
+  /** @type {number} how often `show` was called */ calls;
+  /** @type {number} of the next drawing, while it waits for the screen */ frame;
+  /** @type {{ name: Upsampling, timer?: number }} the upsampling that is shown for a moment */ blinking;
+  /** @type {boolean} whether a pointer moves the line in the picture */ wiping;
+  /** @type {boolean} whether a pointer moves it by its handle */ holding;
+  /** @type {number} how far a pointer went while it was pressed */ moved;
+  /** @type {number | null} the tile of the mosaic under the pointer */ pointedTile;
+
+  /** @param {ViewerRoot} root */
   constructor(root) {
     this.root = root;
     this.panels = [...root.querySelectorAll("canvas")];
     this.readout = root.querySelector(".readout");
     this.bubble = root.querySelector(".bubble");
     this.handle = root.querySelector(".handle");
+    /** @type {Set<number>} */
     this.hidden = new Set(); // indices of classes that are switched off
     this.view = { scale: 1, x: 0, y: 0 }; // x, y: photo pixel at the left upper corner
     this.line = 0.5; // where the two upsamplings meet, as a share of the picture's width
-    this.spot = null; // the pixel that is read, [x, y]
+    /** @type {Point} */
+    this.spot = null; // the pixel that is read
     this.turn = 0; // number of the last choice; what the server says of earlier ones is out of date
+    /** @type {Map<number, PointerEvent>} */
     this.pointers = new Map();
+    /** @type {Map<string, any>} */
     this.cache = new Map(); // what was drawn from a label map, by name
     this.endings = new AbortController(); // ends what listens outside of this part of the page
     this.panels.forEach((canvas) => this.listen(canvas));
@@ -35,7 +51,8 @@ class Viewer {
     this.listenToPhotos();
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(root);
-    this.onPixel = null; // (x, y) => called when a pixel of the segmentation is clicked, tapped or entered
+    /** @type {(x: number, y: number) => void} */
+    this.onPixel = null; // called when a pixel of the segmentation is clicked, tapped or entered
     this.beside = root.querySelector(".beside"); // an empty place under the readout, hidden while it is empty
     extensions.forEach((extend) => extend(this));
   }
@@ -49,12 +66,13 @@ class Viewer {
   }
 
   // Take what the server sends. Until all parts have arrived, the pictures do not change.
+  /** @param {State} data */
   async show(data) {
     const call = (this.calls = (this.calls ?? 0) + 1);
-    this.latest = data;
     if (data.turn >= this.turn) this.choices = { ...data.choices };
     this.turn = Math.max(this.turn, data.turn);
     const [photo, maps] = await Promise.all([fetched("photo", data.photo), fetched("maps", data.maps)]);
+    /** @type {(Arrays | Confidences)[]} */
     const names = [
       "bilinear",
       "transposed",
@@ -63,11 +81,13 @@ class Viewer {
       "features",
       "confident_bilinear",
       "confident_transposed",
-      ...(maps.shapes ? ["shapes"] : []),
+      ...(maps.shapes ? /** @type {const} */ (["shapes"]) : []),
     ];
     const [image, ...arrays] = await Promise.all([picture(photo.source), ...names.map((name) => bytes(maps[name]))]);
     if (call !== this.calls) return; // newer data has come meanwhile
-    const unpacked = Object.fromEntries(names.map((name, index) => [name, arrays[index]]));
+    const unpacked = /** @type {Record<Arrays | Confidences, Uint8Array>} */ (
+      Object.fromEntries(names.map((name, index) => [name, arrays[index]]))
+    );
     const fresh = this.data?.key !== data.key;
     // The sentence about a refused upload stands above; a phone has scrolled down to where the result would be.
     if (data.refused && this.data?.upload !== data.upload)
@@ -108,18 +128,25 @@ class Viewer {
   }
 
   // What the middle picture shows: shape channels exist for one cell size only.
+  /** @returns {Cells} */
   cells() {
     const { cells } = this.choices;
-    return this.sheets.shapes ? cells : ({ shapes: "features", shape: "channel" }[cells] ?? cells);
+    /** @type {Partial<Record<Cells, Cells>>} */
+    const others = { shapes: "features", shape: "channel" };
+    return this.sheets.shapes ? cells : (others[cells] ?? cells);
   }
 
   // The maps of which the middle picture shows all or one, and whether it is a single one; null while it shows classes.
+  /** @returns {Sheet | null} */
   sheet() {
-    const kind = { features: "features", channel: "features", shapes: "shapes", shape: "shapes" }[this.cells()];
+    /** @type {Partial<Record<Cells, Sheets>>} */
+    const kinds = { features: "features", channel: "features", shapes: "shapes", shape: "shapes" };
+    const kind = kinds[this.cells()];
     return kind ? { ...this.sheets[kind], ...SHEETS[kind], kind, one: this.cells() === SHEETS[kind].single } : null;
   }
 
   // The cells as a label map of the photo's size: nearest upsampling.
+  /** @param {Uint8Array} coarse */
   repeated(coarse) {
     const { width, height, stride, columns } = this.data;
     const labels = new Uint8Array(width * height);
@@ -131,10 +158,13 @@ class Viewer {
   }
 
   // The upsampling that the chosen one is compared with.
+  /** @returns {Upsampling} */
   against() {
     const { upsampling, against } = this.choices;
     if (against && against !== upsampling) return against;
-    return { nearest: "bilinear", bilinear: "nearest", transposed: "bilinear" }[upsampling];
+    /** @type {Record<Upsampling, Upsampling>} */
+    const others = { nearest: "bilinear", bilinear: "nearest", transposed: "bilinear" };
+    return others[upsampling];
   }
 
   // A tall photo is made smaller, so that the legend stays on the screen.
@@ -150,11 +180,12 @@ class Viewer {
   }
 
   // Shares of the classes in the labels shown, largest first: [class, share].
+  /** @param {Uint8Array} labels @returns {[number, number][]} */
   shares(labels) {
     const counts = new Array(this.data.classes.length).fill(0);
     for (const label of labels) counts[label]++;
     return counts
-      .map((count, index) => [index, count / labels.length])
+      .map((count, index) => /** @type {[number, number]} */ ([index, count / labels.length]))
       .filter(([, share]) => share > 0)
       .sort((a, b) => b[1] - a[1]);
   }

@@ -19,24 +19,22 @@ import streamlit as st
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores, Segmentation
 from fcn.ui.keys import Session
+from fcn.ui.scripts import join_files
 
 HERE = Path(__file__).parent
 #: Parts of one script, in this order.
 SCRIPTS = ("../unpacking.js", "store.js", "small.js", "regions.js", "viewer.js", "choosing.js", "drawing.js",
-           "pointing.js", "giving.js", "why.js")  # fmt: skip
-
-
-def _text(*names: str) -> str:
-    lines = "".join((HERE / name).read_text(encoding="utf-8") for name in names).splitlines()
-    return "\n".join(
-        line for line in lines if not line.startswith("//")
-    )  # a carrier is sent again with what it carries
+           "pointing.js", "giving.js", "why.js", "component.js")  # fmt: skip
+CARRIER = ("store.js", "carrier.js")
 
 
 _viewer = st.components.v2.component(
-    "fcn_viewer", html=_text("viewer.html"), css=_text("viewer.css", "why.css"), js=_text(*SCRIPTS)
+    "fcn_viewer",
+    html=join_files(HERE, "viewer.html"),
+    css=join_files(HERE, "viewer.css", "why.css"),
+    js=join_files(HERE, *SCRIPTS),
 )
-_carrier = st.components.v2.component("fcn_carrier", js=_text("store.js", "carrier.js"))
+_carrier = st.components.v2.component("fcn_carrier", js=join_files(HERE, *CARRIER))
 
 
 def show(data: dict[str, Any], chosen: Callable[[dict[str, Any]], None]) -> None:

@@ -17,6 +17,10 @@ extensions.push((viewer) => {
 });
 
 class Why {
+  /** @type {Point | null} the pixel that is explained */ pixel;
+  /** @type {string} what it is a pixel of */ of;
+
+  /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     const { follow, mark, show } = viewer;
@@ -37,6 +41,7 @@ class Why {
     };
   }
 
+  /** @param {number} x @param {number} y */
   async explain(x, y) {
     const { viewer } = this,
       { key, stride } = viewer.data;
@@ -59,6 +64,7 @@ class Why {
     this.viewer.draw();
   }
 
+  /** @param {Square} square */
   async read(square) {
     if (!square.read) {
       const [classes, numbers, cells] = await Promise.all([square.classes, square.numbers, square.cells].map(bytes));
@@ -68,6 +74,7 @@ class Why {
   }
 
   // The four cells around a pixel: row, column, and its share in bilinear interpolation
+  /** @param {number} x @param {number} y @returns {Corner[]} */
   cells(x, y) {
     const { stride } = this.viewer.data;
     const [down, across] = [y, x].map((at) => (at + 0.5) / stride - 0.5);
@@ -79,16 +86,17 @@ class Why {
     }));
   }
 
+  /** @param {CanvasRenderingContext2D} context */
   outline(context) {
     const { stride } = this.viewer.data;
     context.save();
     for (const { row, column, share } of this.cells(...this.pixel)) {
       const [left, top] = [column * stride, row * stride];
       context.setLineDash([]);
-      for (const [colour, line] of [
+      for (const [colour, line] of /** @type {const} */ ([
         ["#000", 4],
         ["#ffd21f", 2],
-      ]) {
+      ])) {
         context.strokeStyle = colour;
         context.lineWidth = line * context.pixel;
         context.strokeRect(left, top, stride, stride);
@@ -112,6 +120,7 @@ class Why {
 
   // Words and numbers
 
+  /** @param {Square} square @param {number} x @param {number} y */
   show(square, x, y) {
     const { viewer } = this,
       { classes } = viewer.data,
@@ -166,15 +175,20 @@ class Why {
     viewer.beside.dataset.pixel = `${x} ${y}`;
   }
 
+  /** @param {Square} square @param {number} row @param {number} column */
   inside(square, row, column) {
     return row >= 0 && column >= 0 && row < square.rows && column < square.columns;
   }
 
+  /**
+   * @param {string} title @param {Upsampling} upsampling @param {Sums[]} listed @param {number} winner
+   * @param {Square} square @param {Corner[]} cells
+   */
   column(title, upsampling, listed, winner, square, cells) {
     const { classes, palette } = this.viewer.data,
       part = element("div");
     const scored = listed.map(({ index, numbers }) => ({ index, numbers, total: this.total(upsampling, numbers) }));
-    scored.sort((a, b) => (b.index === winner) - (a.index === winner) || b.total - a.total);
+    scored.sort((a, b) => Number(b.index === winner) - Number(a.index === winner) || b.total - a.total);
     const most = Math.max(1, ...scored.map(({ total }) => Math.abs(total)));
     part.append(element("h5", title));
     for (const { index, numbers, total } of scored) {
@@ -214,6 +228,7 @@ class Why {
     return part;
   }
 
+  /** @param {Upsampling} upsampling @param {Int32Array} numbers */
   total(upsampling, numbers) {
     return numbers
       .slice(...(upsampling === "bilinear" ? [0, PARTS.own] : [PARTS.own, PARTS.weights]))
@@ -221,6 +236,10 @@ class Why {
   }
 
   // "0.422 × 3.10 + ... = 1.31 + ... = 2.20"
+  /**
+   * @param {HTMLElement} line @param {number[]} weights @param {number} index @param {Int32Array} terms
+   * @param {Square} square @param {Corner[]} cells @param {number} total
+   */
   written(line, weights, index, terms, square, cells, total, repeat = true) {
     line.append(
       this.products(weights, index, square, cells, repeat),
@@ -231,6 +250,10 @@ class Why {
     );
   }
 
+  /**
+   * @param {number[]} weights @param {number} index @param {Square} square @param {Corner[]} cells
+   * @param {boolean} repeat whether the last cell stands for those beyond the edge
+   */
   products(weights, index, square, cells, repeat) {
     return joined(
       cells.map(({ row, column }, corner) => {
@@ -240,12 +263,18 @@ class Why {
     );
   }
 
+  /**
+   * @param {HTMLElement} item @param {HTMLElement} line @param {number} index @param {Int32Array} numbers
+   * @param {Square} square @param {Corner[]} cells @param {number} total
+   */
   learned(item, line, index, numbers, square, cells, total) {
+    /** @param {keyof typeof PARTS} name @param {number} count */
     const part = (name, count) => [...numbers.slice(PARTS[name], PARTS[name] + count)];
+    /** @param {number[]} list */
+    const add = (list) => list.reduce((sum, one) => sum + one, 0);
     const own = part("own", 4),
       [others] = part("others", 1),
-      shape = part("shape", 4),
-      add = (list) => list.reduce((sum, one) => sum + one, 0);
+      shape = part("shape", 4);
     line.append(
       this.products(
         part("weights", 4).map((weight) => weight / 1000),
@@ -278,14 +307,18 @@ class Why {
   }
 
   // A cell's score in hundredths; beyond the edge the last cell's
+  /** @param {Square} square @param {number} row @param {number} column @param {number} index */
   score(square, row, column, index) {
     const count = this.viewer.data.classes.length;
     return square.read.cells[((row - square.firstRow) * square.across + column - square.firstColumn) * count + index];
   }
 }
 
+/** @param {string} text */
 const minus = (text) => text.replace("-", "\u2212");
+/** @param {number} value */
 const hundredths = (value) => minus((value / 100).toFixed(2));
 // A sum without "+ −"
+/** @param {string[]} terms */
 const joined = (terms) =>
   terms.reduce((sum, term) => `${sum} ${term.startsWith("\u2212") ? `\u2212 ${term.slice(1)}` : `+ ${term}`}`);

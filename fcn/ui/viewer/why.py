@@ -21,6 +21,7 @@ from fcn.model.upsampling import CORNERS
 from fcn.photos.images import Labels
 from fcn.ui import compute, layout, turns
 from fcn.ui.learning import own_kernel
+from fcn.ui.scripts import join_files
 from fcn.ui.viewer import viewer
 
 SQUARE = 32  # pixels, side of what is sent at once
@@ -29,8 +30,8 @@ HUNDRED = 100
 
 _asker = st.components.v2.component(
     "fcn_why_asker",
-    js=(Path(__file__).with_name("store.js")).read_text(encoding="utf-8")
-    + "export default function ({ setStateValue }) { store.ask = (square) => setStateValue('square', square); }",
+    js=join_files(Path(__file__).parent, "store.js")
+    + "\nexport default function ({ setStateValue }) { store.ask = (square) => setStateValue('square', square); }",
 )
 
 
