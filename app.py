@@ -11,15 +11,18 @@ from fcn.ui.pages import learn, quality, steps, story, try_it
 visits.install()
 st.set_page_config("Every pixel a class", page_icon=str(Path(__file__).parent / "assets" / "icon.png"), layout="wide")
 
-presenting = flags.current().present  # a lecture opens with the story
 pages = [
-    st.Page(try_it.show, title="Try it", url_path="try", default=not presenting),
-    st.Page(story.show, title="From photo to pixels", url_path="story", default=presenting),
+    st.Page(try_it.show, title="Try it", url_path="try"),
+    st.Page(story.show, title="From photo to pixels", url_path="story"),
     st.Page(learn.show, title="Watch it learn", url_path="learn"),
     st.Page(steps.show, title="Step by step", url_path="steps"),
     st.Page(quality.show, title="How good is it?", url_path="quality"),
 ]
-page = st.navigation(pages, position="hidden")
+show, title = (story.show, pages[1].title) if flags.current().present else (try_it.show, pages[0].title)
+home = st.Page(show, title=title, url_path="home", default=True)  # at "/"; a lecture opens with the story
+page = st.navigation([home, *pages], position="hidden")
 flags.apply()
-layout.header(pages)
+layout.header(
+    list({one.title: one for one in (*pages, home, page)}.values())
+)  # each title links to the shortest address
 turns.draw(page.run)

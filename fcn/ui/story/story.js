@@ -115,6 +115,15 @@ class Story {
         return item;
       }),
     );
+    this.root.querySelector(".legend").replaceChildren(
+      ...this.picture.occurring.map((label) => {
+        const item = element("li", this.data.classes[label]),
+          chip = element("i");
+        chip.style.background = css(this.picture.colours[label]);
+        item.prepend(chip);
+        return item;
+      }),
+    );
     this.root.querySelector(".text").replaceChildren(
       ...stops.map((name, stop) => {
         const item = element("li");
@@ -322,6 +331,7 @@ class Story {
     };
     put(".where", `Stop ${beat.stop + 1} of ${stops.length}`);
     put("h3", stops[beat.stop]);
+    this.root.querySelector("ul.legend").style.visibility = index < BEAT.cells ? "hidden" : "visible"; // it keeps its place
     put(".sentence", beat.sentence);
     put(".number b", beat.number);
     put(".number span", beat.unit);

@@ -18,6 +18,7 @@ class Picture {
   /** @type {Uint8Array} class of each cell */ coarse;
   /** @type {Uint8Array} labels after one to four cells have stamped their kernels */ stamps;
   /** @type {Colour[]} of each label */ colours;
+  /** @type {number[]} the classes that a map shows, the one with most cells first */ occurring;
   /** @type {HTMLCanvasElement} the coarse map, a pixel for each cell */ cells;
   /** @type {HTMLCanvasElement[]} label maps of FCN-32s, 16s and 8s, then the ground truth */ labels;
   /** @type {Record<number, HTMLCanvasElement>} a feature map of each stride */ features;
@@ -60,6 +61,7 @@ class Picture {
         HALVINGS.map((length, index) => [length, painted(...side(length), maps[labels.length + index], viridis)]),
       ),
       colours,
+      occurring: occurring([coarse, ...labels], data.classes.length),
       stamped: blank(width, height),
     });
     this.pixels = this.stamped.getContext("2d").createImageData(width, height);
@@ -283,6 +285,19 @@ function weights(length, stride) {
       before = Math.floor(place);
     return [before, before + 1, 1 - (place - before)];
   });
+}
+
+// Classes that cover half a percent of one of the maps, in the order of the first
+/** @param {Uint8Array[]} maps @param {number} classes */
+function occurring(maps, classes) {
+  const counts = maps.map((map) => {
+    const count = new Array(256).fill(0);
+    for (const label of map) count[label] += 1 / map.length;
+    return count;
+  });
+  return Array.from({ length: classes }, (_, label) => label)
+    .filter((label) => counts.some((count) => count[label] > 0.005))
+    .sort((a, b) => counts[0][b] - counts[0][a]);
 }
 
 /** @param {number} width @param {number} height */
