@@ -22,7 +22,6 @@ show, title = (story.show, pages[1].title) if flags.current().present else (try_
 home = st.Page(show, title=title, url_path="home", default=True)  # at "/"; a lecture opens with the story
 page = st.navigation([home, *pages], position="hidden")
 flags.apply()
-layout.header(
-    list({one.title: one for one in (*pages, home, page)}.values())
-)  # each title links to the shortest address
+by_title = {one.title: one for one in (*pages, home, page)}  # the page shown, else the one at "/", under each title
+layout.header(list(by_title.values()))
 turns.draw(page.run)

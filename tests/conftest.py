@@ -94,14 +94,14 @@ def segmenter(models: Path, card: zoo.Card) -> Segmenter:
 
 
 @pytest.fixture
-def installed(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def installed_models(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the commands find the model "small", and no other."""
     monkeypatch.setattr(zoo, "MODELS", models)
     return models
 
 
 @pytest.fixture
-def ready(installed: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+def loaded_model(installed_models: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `installed`, with "small" in memory already: loading it takes a second or two."""
     load = Segmenter.load
     monkeypatch.setattr(Segmenter, "load", lambda name: segmenter if name == "small" else load(name))
@@ -115,8 +115,8 @@ def chromium() -> str:
     """Path of the installed browser."""
     from tests.support import browsing
 
-    path = browsing.installed()
-    if path is None and browsing.required():
+    path = browsing.find_browser()
+    if path is None and browsing.is_browser_required():
         pytest.fail("FCN_REQUIRE_BROWSER=1, but no chromium is installed.")
     if path is None:
         pytest.skip("No chromium is installed.")
@@ -141,7 +141,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     from tests.support import browsing
 
     with sync_playwright() as playwright:
-        started = browsing.launched(playwright, chromium)
+        started = browsing.launch(playwright, chromium)
         yield started
         started.close()
 

@@ -25,7 +25,7 @@ from playwright.sync_api import Page, sync_playwright
 from fcn.model.network import STRIDES
 from fcn.ui.parts import UPSAMPLING_TITLES
 from tests.benchmarks.load import Table
-from tests.support.browsing import Frame, Wire, canvas, choose, installed, launched, opened, point, visiting
+from tests.support.browsing import Frame, Wire, canvas, choose, find_browser, launch, open_page, point, visiting
 from tests.support.live import serving
 
 SWITCH = 150  # milliseconds
@@ -39,7 +39,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--repeats", type=int, default=20, help="of each switch (default: 20)")
     options = arguments.parse_args()
-    path = installed()
+    path = find_browser()
     if path is None:
         print("No chromium is installed.", file=sys.stderr)
         return 1
@@ -49,21 +49,21 @@ def main() -> int:
         sync_playwright() as playwright,
         serving(Path(folder) / "log.txt") as server,
     ):
-        browser = launched(playwright, path)
+        browser = launch(playwright, path)
         with visiting(browser, server.url) as page:
-            opened(page)  # the server loads its models
+            open_page(page)  # the server loads its models
         with visiting(browser, server.url) as page:
             wire = Wire(page)
-            opened(page)
+            open_page(page)
             page.wait_for_load_state("networkidle")
-            weight(table, wire)
-            switches(table, page, wire, options.repeats)
-            hover(table, page, wire)
+            measure_weight(table, wire)
+            measure_switches(table, page, wire, options.repeats)
+            measure_hover(table, page, wire)
         browser.close()
     return 0 if table.show() else 1
 
 
-def weight(table: Table, wire: Wire) -> None:
+def measure_weight(table: Table, wire: Wire) -> None:
     """Put the bytes of the first page into the table."""
     found = wire.bytes()
     total, own = sum(found.values()), sum(found.values()) - wire.bundle()
@@ -73,7 +73,7 @@ def weight(table: Table, wire: Wire) -> None:
     table.add("first page, cold: all, uncompressed as Streamlit", f"{total / 1000:.0f} kB")
 
 
-def switches(table: Table, page: Page, wire: Wire, repeats: int) -> None:
+def measure_switches(table: Table, page: Page, wire: Wire, repeats: int) -> None:
     """Use the switch, each time on another score map than before: the browser keeps what it has just got."""
     seen: dict[str, list[list[Frame]]] = {"network": [], "upsampling": []}
     for number in range(-WARMING, repeats):
@@ -84,7 +84,7 @@ def switches(table: Table, page: Page, wire: Wire, repeats: int) -> None:
             "upsampling": partial(choose, page, "upsampling", title, way),
         }
         for name, action in actions.items():
-            frames = exchanged(page, wire, action)
+            frames = record_messages(page, wire, action)
             if number >= 0:
                 seen[name].append(frames)
     for name, target in (("upsampling", SWITCH), ("network", None)):
@@ -97,7 +97,7 @@ def switches(table: Table, page: Page, wire: Wire, repeats: int) -> None:
         table.add(f"switch of the {name}, received", f"{np.median(received) / 1000:.0f} kB")
 
 
-def hover(table: Table, page: Page, wire: Wire) -> None:
+def measure_hover(table: Table, page: Page, wire: Wire) -> None:
     """Move over the pictures and put the messages meanwhile into the table."""
 
     def move() -> None:
@@ -106,11 +106,11 @@ def hover(table: Table, page: Page, wire: Wire) -> None:
             for x in range(0, 480, 16):
                 page.mouse.move(*point(page, index, x, 0.7 * x))
 
-    count = len(exchanged(page, wire, move))
+    count = len(record_messages(page, wire, move))
     table.add("messages while pointing at 90 pixels", str(count), "none", count == 0)
 
 
-def exchanged(page: Page, wire: Wire, action: Callable[[], None]) -> list[Frame]:
+def record_messages(page: Page, wire: Wire, action: Callable[[], None]) -> list[Frame]:
     """Do something and return the messages that came and went until all was quiet."""
     start = len(wire.frames)
     action()

@@ -95,22 +95,22 @@ def main() -> int:
     arguments.add_argument("--loop", type=int, default=0, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.loop:
-        print(*loop(options.loop))
+        print(*run_loop(options.loop))
         return 0
     table = Table()
     table.add("processors", str(os.cpu_count()))
     with tempfile.TemporaryDirectory() as folder:
         if options.visitors:
-            alone = loop_alone(max(options.uploads, 1))
+            alone = run_loop_alone(max(options.uploads, 1))
             log = Path(folder) / "crowd.log"
             with serving(log) as server:
                 uploads = min(options.uploads, options.visitors)
-                notes = asyncio.run(crowd(server, options.visitors, uploads, options.training))
-            alone = max(alone, loop_alone(max(options.uploads, 1)))  # the machine may be busy with other things
-            told(table, notes, options.visitors, alone, log)
+                notes = asyncio.run(run_crowd(server, options.visitors, uploads, options.training))
+            alone = max(alone, run_loop_alone(max(options.uploads, 1)))  # the machine may be busy with other things
+            fill_table(table, notes, options.visitors, alone, log)
         if options.photos:
             with serving(Path(folder) / "visit.log") as server:
-                remembered(table, asyncio.run(long_visit(server, options.photos)))
+                fill_memory_rows(table, asyncio.run(run_long_visit(server, options.photos)))
     return 0 if table.show() else 1
 
 
@@ -126,7 +126,7 @@ def photo(seed: int, width: int = 1600, height: int = 1200) -> bytes:
     return file.getvalue()
 
 
-def loop(count: int) -> tuple[float, float]:
+def run_loop(count: int) -> tuple[float, float]:
     """A plain loop that does what the page does with an upload: read it, label it both ways.
 
     Returns:
@@ -148,7 +148,7 @@ def loop(count: int) -> tuple[float, float]:
     return count / (time.perf_counter() - start), (time.process_time() - own) / count
 
 
-def loop_alone(count: int) -> tuple[float, float]:
+def run_loop_alone(count: int) -> tuple[float, float]:
     """Run `loop` in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.load", "--loop", str(count)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -158,7 +158,7 @@ def loop_alone(count: int) -> tuple[float, float]:
     return rate, seconds
 
 
-async def crowd(server: Server, visitors: int, uploads: int, training: bool = False) -> Notes:
+async def run_crowd(server: Server, visitors: int, uploads: int, training: bool = False) -> Notes:
     """Let the visitors come, act and stay; at the end `uploads` of them upload another photo all at once."""
     notes = Notes()
     trainer = asyncio.create_task(keep_training(server, notes)) if training else None
@@ -171,9 +171,9 @@ async def crowd(server: Server, visitors: int, uploads: int, training: bool = Fa
         visits = [visit(page, ARRIVAL * n / visitors, uploaders.get(n), notes) for n, page in enumerate(pages)]
         fine = await asyncio.gather(*visits)
         notes.served = sum(fine)
-        notes.memory_before, during = memory(server, "VmHWM"), Meter(server)
+        notes.memory_before, during = read_memory(server, "VmHWM"), Meter(server)
         able = [pages[n] for n in uploaders if fine[n]]
-        burst = [attempt(spent(page.upload(f"{n}.jpg", photos[uploads + n]), notes.burst), notes)
+        burst = [attempt(time_action(page.upload(f"{n}.jpg", photos[uploads + n]), notes.burst), notes)
                  for n, page in enumerate(able)]  # fmt: skip
         others = [page for n, page in enumerate(pages) if fine[n] and n not in uploaders]
         bystander = asyncio.create_task(keep_switching(others[0], notes)) if others else None
@@ -183,7 +183,7 @@ async def crowd(server: Server, visitors: int, uploads: int, training: bool = Fa
             bystander.cancel()
             await asyncio.gather(bystander, return_exceptions=True)
         notes.server, notes.clients, notes.others = whole.read()
-        notes.memory = memory(server, "VmHWM")
+        notes.memory = read_memory(server, "VmHWM")
         if trainer:
             trainer.cancel()
             await asyncio.gather(trainer, return_exceptions=True)
@@ -200,27 +200,27 @@ async def visit(page: Visitor, wait: float, own: bytes | None, notes: Notes) -> 
 async def _visit(page: Visitor, own: bytes | None, notes: Notes) -> None:
     seen: set[str] = set()
 
-    async def opened() -> None:
+    async def open_page() -> None:
         await page.connect()
         await page.run()
 
-    await spent(opened(), notes.first)
-    notes.page.append(page.received + await pictures(page, seen))
+    await time_action(open_page(), notes.first)
+    notes.page.append(page.received + await fetch_pictures(page, seen))
     for number, choices in enumerate(ACTIONS):
         await asyncio.sleep(random.uniform(*PAUSE))
         if number == 2 and own is not None:
-            await spent(page.upload("own.jpg", own), notes.uploads)
-            await pictures(page, seen)
+            await time_action(page.upload("own.jpg", own), notes.uploads)
+            await fetch_pictures(page, seen)
             await asyncio.sleep(random.uniform(*PAUSE))
-        await spent(page.pick(**choices), notes.switches)
-        await pictures(page, seen)
+        await time_action(page.pick(**choices), notes.switches)
+        await fetch_pictures(page, seen)
 
 
 async def keep_switching(page: Visitor, notes: Notes) -> None:
     """Use the switch once a second for ever."""
     for number in range(1000):
         upsampling = ("transposed", "bilinear")[number % 2]
-        await attempt(spent(page.pick(upsampling=upsampling), notes.burst_switches), notes)
+        await attempt(time_action(page.pick(upsampling=upsampling), notes.burst_switches), notes)
         await asyncio.sleep(1)
 
 
@@ -237,7 +237,7 @@ async def keep_training(server: Server, notes: Notes) -> None:
                 await asyncio.sleep(0.5)
 
 
-async def pictures(page: Visitor, seen: set[str]) -> int:
+async def fetch_pictures(page: Visitor, seen: set[str]) -> int:
     """Fetch the pictures of the page that are new, as a browser does, and tell their bytes."""
     shown = [one.url for element in page.elements.values() for one in element.imgs.imgs]
     new = dict.fromkeys(url for url in shown if url not in seen)
@@ -245,7 +245,7 @@ async def pictures(page: Visitor, seen: set[str]) -> int:
     return sum([len((await page.request("GET", url)).body) for url in new])
 
 
-async def spent(action: Awaitable[None], spans: list[Span]) -> None:
+async def time_action(action: Awaitable[None], spans: list[Span]) -> None:
     """Note how long an action took if it succeeded."""
     start = time.perf_counter()
     await action
@@ -262,7 +262,7 @@ async def attempt(action: Awaitable[None], notes: Notes) -> bool:
     return True
 
 
-async def long_visit(server: Server, photos: int) -> dict[int, int]:
+async def run_long_visit(server: Server, photos: int) -> dict[int, int]:
     """Let one visitor upload one photo after another: number of photos so far -> resident memory in bytes."""
     found = {}
     async with asyncio.timeout(BOUND), Visitor(server.url, patience=PATIENCE) as page:
@@ -270,11 +270,11 @@ async def long_visit(server: Server, photos: int) -> dict[int, int]:
         for number in range(1, photos + 1):
             await page.upload(f"{number}.jpg", photo(10_000 + number))
             if number in PROBES or number == photos:
-                found[number] = memory(server, "VmRSS")
+                found[number] = read_memory(server, "VmRSS")
     return found
 
 
-def told(table: Table, notes: Notes, visitors: int, alone: tuple[float, float], log: Path) -> None:
+def fill_table(table: Table, notes: Notes, visitors: int, alone: tuple[float, float], log: Path) -> None:
     """Put what the crowd saw into the table; `alone` is from `loop`."""
     for error in dict.fromkeys(notes.errors):
         print(f"{notes.errors.count(error)} x {error}", file=sys.stderr)
@@ -283,13 +283,13 @@ def told(table: Table, notes: Notes, visitors: int, alone: tuple[float, float], 
     table.add("visitors served", f"{notes.served} of {visitors}", "all", notes.served == visitors)
     table.add("errors: of visitors, in the server's log", f"{len(notes.errors)}, {traces}", "none",
               not notes.errors and not traces)  # fmt: skip
-    table.add("first result, p50 / p95", both(notes.first))
-    table.add(f"switch, p50 / p95 of {len(notes.switches)}", both(notes.switches))
-    table.add(f"switch during an upload, p50 / p95 of {len(during)}", both(during), "p95 < 1 s",
+    table.add("first result, p50 / p95", format_quantiles(notes.first))
+    table.add(f"switch, p50 / p95 of {len(notes.switches)}", format_quantiles(notes.switches))
+    table.add(f"switch during an upload, p50 / p95 of {len(during)}", format_quantiles(during), "p95 < 1 s",
               not during or quantile(during, 95) < 1)  # fmt: skip
-    table.add("upload to result, p50 / p95", both(notes.uploads))
-    table.add("the same, all at once", both(notes.burst))
-    table.add("switch meanwhile, p50 / p95", both(notes.burst_switches))
+    table.add("upload to result, p50 / p95", format_quantiles(notes.uploads))
+    table.add("the same, all at once", format_quantiles(notes.burst))
+    table.add("switch meanwhile, p50 / p95", format_quantiles(notes.burst_switches))
     if notes.steps:
         table.add("steps trained meanwhile", str(sum(notes.steps.values())), "some", sum(notes.steps.values()) > 0)
     table.add("peak resident memory of the server", f"{notes.memory / MIB:.0f} MiB", "< 1 GB", notes.memory < 10**9)
@@ -309,7 +309,7 @@ def told(table: Table, notes: Notes, visitors: int, alone: tuple[float, float], 
     table.add("taken by anything else: all the time, all at once", shares)
 
 
-def remembered(table: Table, found: dict[int, int]) -> None:
+def fill_memory_rows(table: Table, found: dict[int, int]) -> None:
     """Put the memory of the long visit into the table."""
     for number, size in found.items():
         table.add(f"resident memory after {number} photos of one visitor", f"{size / MIB:.0f} MiB")
@@ -325,11 +325,11 @@ def quantile(spans: list[Span], percent: float) -> float:
     return float(np.percentile([end - start for start, end in spans], percent))
 
 
-def both(spans: list[Span]) -> str:
+def format_quantiles(spans: list[Span]) -> str:
     return f"{quantile(spans, 50):.2f} s / {quantile(spans, 95):.2f} s" if spans else "none"
 
 
-def family(server: Server) -> list[Path]:
+def find_processes(server: Server) -> list[Path]:
     """Folders in /proc of the server's process and of all processes that come from it, but that of Keras."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -348,15 +348,15 @@ def _is_keras(folder: Path) -> bool:
     return b"keras_questions" in (folder / "cmdline").read_bytes()
 
 
-def memory(server: Server, name: str) -> int:
+def read_memory(server: Server, name: str) -> int:
     """Resident memory of the server in bytes: VmRSS now, VmHWM at its peak."""
-    texts = [(folder / "status").read_text() for folder in family(server)]
+    texts = [(folder / "status").read_text() for folder in find_processes(server)]
     return sum(1024 * int(text.partition(f"{name}:")[2].split()[0]) for text in texts)
 
 
-def used(server: Server) -> float:
+def read_processor_seconds(server: Server) -> float:
     """Processor time of the server so far, seconds."""
-    fields = [(folder / "stat").read_text().rpartition(")")[2].split() for folder in family(server)]
+    fields = [(folder / "stat").read_text().rpartition(")")[2].split() for folder in find_processes(server)]
     return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
 
 
@@ -365,17 +365,19 @@ class Meter:
 
     def __init__(self, server: Server):
         self._server = server
-        self._start = self._now()
+        self._start = self._read_totals()
 
-    def _now(self) -> tuple[float, float, float, float]:
+    def _read_totals(self) -> tuple[float, float, float, float]:
         """Seconds so far: of the server, of this process, of all processes of the machine, and on the clock."""
         user, nice, system, _, _, interrupts, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:11])
         busy = (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
-        return used(self._server), time.process_time(), busy, time.perf_counter()
+        return read_processor_seconds(self._server), time.process_time(), busy, time.perf_counter()
 
     def read(self) -> tuple[float, float, float]:
         """Processor time of the server and of the visitors, seconds; share of the processors that others took."""
-        server, clients, busy, clock = (now - start for now, start in zip(self._now(), self._start, strict=True))
+        server, clients, busy, clock = (
+            now - start for now, start in zip(self._read_totals(), self._start, strict=True)
+        )
         return server, clients, (busy - server - clients) / (clock * (os.cpu_count() or 1))
 
 

@@ -66,7 +66,7 @@ class Replica:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def ready(self) -> tuple[int, str]:
+    def ask_ready(self) -> tuple[int, str]:
         """What /ready answers: status and text; 0 while the server does not answer."""
         try:
             with urllib.request.urlopen(f"{self.url}/ready", timeout=5) as answer:
@@ -76,11 +76,11 @@ class Replica:
         except OSError:
             return 0, ""
 
-    def until_ready(self, patience: float = 120) -> list[tuple[int, str]]:
+    def wait_until_ready(self, patience: float = 120) -> list[tuple[int, str]]:
         """Ask until the answer is 200; return all answers."""
         answers, end = [], time.monotonic() + patience
         while time.monotonic() < end and self.process.poll() is None:
-            answers.append(self.ready())
+            answers.append(self.ask_ready())
             if answers[-1][0] == 200:
                 return answers
             time.sleep(0.02)
@@ -92,7 +92,7 @@ def replica(port: int, log: Path, root: Path = ROOT) -> Iterator[Replica]:
     """Run deploy/serve.py of a folder on a port of the loopback address for as long as the context lasts."""
     command = [sys.executable, "-m", "streamlit", "run", "deploy/serve.py", "--server.headless", "true"]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port), "--logger.hideWelcomeMessage", "true"]
-    with log.open("ab") as output, ended(subprocess.Popen(command, cwd=root, stdout=output, stderr=output)) as process:
+    with log.open("ab") as output, ending(subprocess.Popen(command, cwd=root, stdout=output, stderr=output)) as process:
         yield Replica(f"http://127.0.0.1:{port}", process, log)
 
 
@@ -105,7 +105,7 @@ def haproxy(port: int, replicas: list[int], folder: Path) -> Iterator[Path]:
     command, log = ["haproxy", "-f", str(ROOT / "deploy" / "haproxy.cfg")], folder / f"haproxy-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | settings)
-    with ended(process):
+    with ending(process):
         end = time.monotonic() + 20
         while time.monotonic() < end and process.poll() is None:
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5):
@@ -117,7 +117,7 @@ def haproxy(port: int, replicas: list[int], folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def ending(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """End a process with the context."""
     try:
         yield process
@@ -130,7 +130,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
             process.wait()
 
 
-def free_ports(count: int) -> list[int]:
+def find_free_ports(count: int) -> list[int]:
     """Ports of the loopback address that nobody listens on."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -139,7 +139,7 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-class Pinned(Visitor):
+class StickyVisitor(Visitor):
     """A visitor who keeps HAProxy's cookie too, as a browser does.
 
     Attributes:
@@ -163,7 +163,7 @@ class Pinned(Visitor):
         # Its cookie hides the one of the replica in this answer; asked again, it has none to add.
         return await self.request(method, path, body, headers, chunked) if method == "GET" else answer
 
-    async def opened(self) -> Pinned:
+    async def open_page(self) -> StickyVisitor:
         """Connect and open the page."""
         await self.connect()
         await self.run()
@@ -190,44 +190,44 @@ def main() -> int:
     os.environ.setdefault("STREAMLIT_SERVER_COOKIE_SECRET", secrets.token_hex(32))
     with tempfile.TemporaryDirectory() as name, patch.object(live, "connect", connect):
         try:
-            asyncio.run(everything(table, Path(name), options.visitors, options.photos))
+            asyncio.run(run_checks(table, Path(name), options.visitors, options.photos))
         except Exception as error:
             traceback.print_exc()
             table.add("stopped by", type(error).__name__, "nothing", False)
     return 0 if table.show() else 1
 
 
-async def everything(table: Table, folder: Path, visitors: int, photos: int) -> None:
+async def run_checks(table: Table, folder: Path, visitors: int, photos: int) -> None:
     """All parts, one after another."""
-    port, alone, nobody, *ports = free_ports(5)
+    port, alone, nobody, *ports = find_free_ports(5)
     logs = [folder / "a.log", folder / "b.log"]
     with ExitStack() as stack:
         pair = [stack.enter_context(replica(one, log)) for one, log in zip(ports, logs, strict=True)]
         for one in pair:
-            one.until_ready()
+            one.wait_until_ready()
         url = f"http://127.0.0.1:{port}"
         with haproxy(port, ports, folder) as log:
-            await stay_together(table, url, pair, log, visitors)
-            await limits(table, url)
-            both = await throughput(url, visitors, photos)
+            await check_stickiness(table, url, pair, log, visitors)
+            await check_limits(table, url)
+            both = await measure_throughput(url, visitors, photos)
         with haproxy(alone, [ports[0], nobody], folder):
-            single = await throughput(f"http://127.0.0.1:{alone}", visitors, photos)
+            single = await measure_throughput(f"http://127.0.0.1:{alone}", visitors, photos)
         table.add(f"{visitors} visitors, photos/s: one replica, two", f"{single:.2f}, {both:.2f}")
         table.add("ratio (all on the same processors)", f"{both / single:.2f}")
         with haproxy(port, ports, folder):
-            await death(table, url, pair, visitors)
+            await kill_replica(table, url, pair, visitors)
             pair[0] = stack.enter_context(replica(ports[0], logs[0]))
-            pair[0].until_ready()
-            await comes_back(table, url)
-            await death_in_browser(table, url, pair)
+            pair[0].wait_until_ready()
+            await check_restart(table, url)
+            await kill_replica_in_browser(table, url, pair)
     traces = sum(log.read_text(errors="replace").count("Traceback") for log in logs)
     table.add("tracebacks in the servers' logs", str(traces), "none", not traces)
 
 
-async def stay_together(table: Table, url: str, pair: list[Replica], log: Path, visitors: int) -> None:
+async def check_stickiness(table: Table, url: str, pair: list[Replica], log: Path, visitors: int) -> None:
     """All requests of a visitor, upload and pictures included, must reach the replica that has the visit."""
-    pages = [Pinned(url, patience=PATIENCE) for _ in range(visitors)]
-    await asyncio.gather(*(page.opened() for page in pages))
+    pages = [StickyVisitor(url, patience=PATIENCE) for _ in range(visitors)]
+    await asyncio.gather(*(page.open_page() for page in pages))
     await asyncio.gather(*(page.upload("own.jpg", photo(n, 320, 240)) for n, page in enumerate(pages)))
     counts = Counter(page.replica for page in pages)
     table.add("visitors: replica a, replica b", f"{counts['a']}, {counts['b']}", "fair", min(counts.values()) > 0)
@@ -241,12 +241,12 @@ async def stay_together(table: Table, url: str, pair: list[Replica], log: Path, 
     await asyncio.gather(*(page.disconnect() for page in pages))
 
 
-async def limits(table: Table, url: str) -> None:
+async def check_limits(table: Table, url: str) -> None:
     """What HAProxy answers itself, and what it adds."""
-    async with Pinned(url, patience=PATIENCE) as page:
+    async with StickyVisitor(url, patience=PATIENCE) as page:
         await page.run()
         first = (await Visitor(url).request("GET", "/")).headers
-        path = (await page.file_urls("large.bin")).upload_url
+        path = (await page.ask_file_urls("large.bin")).upload_url
         statuses = [
             (await page.put(path, bytes(20 * 1024**2 - 1024))).status,
             (await page.put(path, bytes(22 * 1024**2))).status,
@@ -262,32 +262,32 @@ async def limits(table: Table, url: str) -> None:
     table.add("cookie of the proxy", cookie, "", "HttpOnly" in cookie and "SameSite=Lax" in cookie)
 
 
-async def throughput(url: str, visitors: int, photos: int) -> float:
+async def measure_throughput(url: str, visitors: int, photos: int) -> float:
     """Photos per second, from upload to result, when all visitors upload one after another at the same time."""
-    pages = [Pinned(url, patience=PATIENCE) for _ in range(visitors)]
-    await asyncio.gather(*(page.opened() for page in pages))
+    pages = [StickyVisitor(url, patience=PATIENCE) for _ in range(visitors)]
+    await asyncio.gather(*(page.open_page() for page in pages))
     data = [[photo(secrets.randbits(32), 640, 480) for _ in range(photos)] for _ in pages]
 
-    async def uploads(page: Pinned, own: list[bytes]) -> None:
+    async def upload_all(page: StickyVisitor, own: list[bytes]) -> None:
         for one in own:
             await page.upload("own.jpg", one)
 
     start = time.perf_counter()
-    await asyncio.gather(*map(uploads, pages, data))
+    await asyncio.gather(*map(upload_all, pages, data))
     seconds = time.perf_counter() - start
     await asyncio.gather(*(page.disconnect() for page in pages))
     return visitors * photos / seconds
 
 
-async def death(table: Table, url: str, pair: list[Replica], visitors: int) -> None:
+async def kill_replica(table: Table, url: str, pair: list[Replica], visitors: int) -> None:
     """Kill replica a; its visitors must see the page of their link again, on replica b."""
-    pages = [Pinned(url, QUERY, patience=PATIENCE) for _ in range(visitors)]
-    await asyncio.gather(*(page.opened() for page in pages))
+    pages = [StickyVisitor(url, QUERY, patience=PATIENCE) for _ in range(visitors)]
+    await asyncio.gather(*(page.open_page() for page in pages))
     captions = [page.payload["captions"] for page in pages]
     hit = [page for page in pages if page.replica == "a"]
     pair[0].process.kill()
     start = time.perf_counter()
-    times = await asyncio.gather(*(again(page, start) for page in hit))
+    times = await asyncio.gather(*(time_return(page, start) for page in hit))
     found = f"{len(times)} of {visitors}, {max(times):.1f} s"
     table.add("replica a killed: its visitors, slowest back", found, f"< {BACK} s", max(times) < BACK)
     kept = sum(page.payload["captions"] == before for page, before in zip(pages, captions, strict=True))
@@ -296,30 +296,30 @@ async def death(table: Table, url: str, pair: list[Replica], visitors: int) -> N
     await asyncio.gather(*(page.disconnect() for page in pages))
 
 
-async def again(page: Pinned, start: float) -> float:
+async def time_return(page: StickyVisitor, start: float) -> float:
     """Seconds from `start` until a visitor whose connection broke has the page again; tries as a browser does."""
     while time.perf_counter() - start < PATIENCE:
         try:
             await page.disconnect()
-            await page.opened()
+            await page.open_page()
             return time.perf_counter() - start
         except LiveError:
             await asyncio.sleep(0.3)
     raise LiveError("A visitor of the killed replica found no other.")
 
 
-async def comes_back(table: Table, url: str) -> None:
+async def check_restart(table: Table, url: str) -> None:
     """A replica that is started again must get new visitors."""
     start, got = time.monotonic(), ""
     while got != "a" and time.monotonic() - start < 30:
-        visitor = Pinned(url)
+        visitor = StickyVisitor(url)
         await visitor.request("GET", "/")
         got = visitor.replica
         await asyncio.sleep(0.2)
     table.add("replica a ready again: takes new visitors after", f"{time.monotonic() - start:.1f} s", "", got == "a")
 
 
-async def death_in_browser(table: Table, url: str, pair: list[Replica]) -> None:
+async def kill_replica_in_browser(table: Table, url: str, pair: list[Replica]) -> None:
     """The same in a real browser, where nobody touches the page; then an upload, for which the token must still do."""
     from playwright.async_api import FilePayload, async_playwright, expect
 
@@ -338,15 +338,15 @@ async def death_in_browser(table: Table, url: str, pair: list[Replica]) -> None:
         viewer = page.locator(".viewer")
         await expect(viewer).to_have_attribute("data-ready", re.compile("."))
         await expect(app := page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-        before, link = await drawn(page), page.url
-        name = await pinned(context)
+        before, link = await read_pictures(page), page.url
+        name = await read_replica_cookie(context)
         await app.evaluate(WATCH)
         pair["ab".index(name)].process.kill()
         start = time.perf_counter()
         while not await page.evaluate("window.connectedAgain"):  # the policy of the pages forbids a watch by eval
             await page.wait_for_timeout(50)
         seconds = time.perf_counter() - start
-        same = await drawn(page) == before and page.url == link and await pinned(context) != name
+        same = await read_pictures(page) == before and page.url == link and await read_replica_cookie(context) != name
         table.add("in a browser, untouched: connected again", f"{seconds:.1f} s", f"< {BACK} s", seconds < BACK)
         table.add("same pictures and link as before", "yes" if same else "NO", "yes", same)
         own = photo(7, 320, 240)
@@ -355,18 +355,18 @@ async def death_in_browser(table: Table, url: str, pair: list[Replica]) -> None:
         wanted = re.compile(f"{hashlib.sha256(own).hexdigest()}.*bilinear.*16")
         with suppress(AssertionError):
             await expect(viewer).to_have_attribute("data-ready", wanted, timeout=15_000)
-        uploaded = wanted.search((await drawn(page))[0]) is not None
+        uploaded = wanted.search((await read_pictures(page))[0]) is not None
         table.add("then an upload is shown, with the same settings", "yes" if uploaded else "NO", "yes", uploaded)
         await browser.close()
 
 
-async def drawn(page: Any) -> tuple[str, list[str]]:
+async def read_pictures(page: Any) -> tuple[str, list[str]]:
     """What the page says that it shows, and the pixels of its pictures."""
     pictures = await page.locator(".viewer canvas").evaluate_all("all => all.map(one => one.toDataURL())")
     return await page.locator(".viewer").get_attribute("data-ready"), pictures
 
 
-async def pinned(context: Any) -> str:
+async def read_replica_cookie(context: Any) -> str:
     """The replica that the browser's cookie names."""
     return {one["name"]: one["value"] for one in await context.cookies()}["replica"]
 

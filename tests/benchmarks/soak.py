@@ -33,8 +33,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fcn.compute.learning import STEPS
-from tests.benchmarks.load import MIB, Span, Table, family, photo, quantile, spent
-from tests.benchmarks.proxy import Replica, free_ports, replica
+from tests.benchmarks.load import MIB, Span, Table, find_processes, photo, quantile, time_action
+from tests.benchmarks.proxy import Replica, find_free_ports, replica
 from tests.support.live import LiveError, Server, Visitor
 
 PATIENCE = 60  # seconds that a visitor waits
@@ -63,14 +63,14 @@ class Notes:
 
 
 @cache
-def made(width: int, height: int) -> bytes:
+def make_photo(width: int, height: int) -> bytes:
     """A photo of a size."""
     return photo(7, width, height)
 
 
-def fresh(width: int, height: int) -> bytes:
+def make_unseen_photo(width: int, height: int) -> bytes:
     """A photo that the server has not seen: the same picture, with other bytes after its end."""
-    return made(width, height) + secrets.token_bytes(8)
+    return make_photo(width, height) + secrets.token_bytes(8)
 
 
 async def look_around(page: Visitor, notes: Notes) -> None:
@@ -80,7 +80,7 @@ async def look_around(page: Visitor, notes: Notes) -> None:
             [("upsampling", "bilinear"), ("upsampling", "transposed"), ("stride", 8), ("stride", 32),
              ("model", "people_animals")]
         )  # fmt: skip
-        await spent(page.pick(**{key: value}), notes.switches)
+        await time_action(page.pick(**{key: value}), notes.switches)
         await asyncio.sleep(random.uniform(*PAUSE))
 
 
@@ -91,7 +91,7 @@ async def upload(page: Visitor, notes: Notes) -> None:
             await page.upload("www.x.jpg", random.choice(JUNK))
         else:
             width, height = random.choice(PHOTOS)
-            await spent(page.upload("1. mine.jpg", fresh(width, height)), notes.uploads)
+            await time_action(page.upload("1. mine.jpg", make_unseen_photo(width, height)), notes.uploads)
         notes.sentences += len(page.texts("alert"))
         await look_around(page, notes)
 
@@ -106,7 +106,7 @@ async def flood(page: Visitor, notes: Notes) -> None:
 
 async def break_off(page: Visitor, notes: Notes) -> None:
     """Leave in the middle of an upload and come back."""
-    going = asyncio.create_task(page.upload("mine.jpg", fresh(1600, 1200)))
+    going = asyncio.create_task(page.upload("mine.jpg", make_unseen_photo(1600, 1200)))
     await asyncio.sleep(random.uniform(0, 0.3))
     await page.disconnect()
     with suppress(LiveError, AssertionError):
@@ -155,30 +155,30 @@ def main() -> int:
     os.environ.setdefault("STREAMLIT_SERVER_COOKIE_SECRET", secrets.token_hex(32))
     random.seed(0)
     for size in PHOTOS:
-        made(*size)
+        make_photo(*size)
     notes, table = Notes(), Table()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.txt"
-        [port] = free_ports(1)
+        [port] = find_free_ports(1)
         with replica(port, log) as server:
-            server.until_ready()
+            server.wait_until_ready()
             notes.start = time.perf_counter()
             asyncio.run(soak(server, notes, 60 * options.minutes, options.visitors))
             alive = server.process.poll() is None
         text = log.read_text(errors="replace")
-    told(table, notes, options.minutes, alive, text.count("Traceback"))
+    fill_table(table, notes, options.minutes, alive, text.count("Traceback"))
     return 0 if table.show() else 1
 
 
 async def soak(server: Replica, notes: Notes, seconds: float, visitors: int) -> None:
     """Keep everybody busy for so long."""
     end = time.perf_counter() + seconds
-    pages = [page for page in ACTS if page == "" or await has(server, page)]
+    pages = [page for page in ACTS if page == "" or await has_page(server, page)]
     crowd = [come_and_go(server, notes, end, pages) for _ in range(visitors)]
-    await asyncio.gather(watch(server, notes, end), hurt(server, notes, end), *crowd)
+    await asyncio.gather(watch(server, notes, end), hurt_children(server, notes, end), *crowd)
 
 
-async def has(server: Replica, page: str) -> bool:
+async def has_page(server: Replica, page: str) -> bool:
     """Whether the app has a page."""
     try:
         async with Visitor(server.url, page=page, patience=PATIENCE) as visitor:
@@ -207,13 +207,13 @@ async def watch(server: Replica, notes: Notes, end: float) -> None:
     """Note memory, and whether the server says that it is ready."""
     known = Server(server.url, server.process, server.log)
     while time.perf_counter() < end:
-        sizes = [resident(folder) for folder in family(known)]
+        sizes = [read_resident_memory(folder) for folder in find_processes(known)]
         notes.memory.append((time.perf_counter() - notes.start, sizes[0], sum(sizes[1:])))
-        notes.ready[(await asyncio.to_thread(server.ready))[0]] += 1
+        notes.ready[(await asyncio.to_thread(server.ask_ready))[0]] += 1
         await asyncio.sleep(LOOK)
 
 
-def resident(folder: Path) -> int:
+def read_resident_memory(folder: Path) -> int:
     """Resident memory of a process, bytes; 0 if it has just ended."""
     with suppress(OSError):
         lines = (folder / "status").read_text().partition("VmRSS:")[2].split()
@@ -221,12 +221,12 @@ def resident(folder: Path) -> int:
     return 0
 
 
-async def hurt(server: Replica, notes: Notes, end: float) -> None:
+async def hurt_children(server: Replica, notes: Notes, end: float) -> None:
     """Kill a child process, or stop it for ever: whoever asked it must get an answer all the same."""
     known = Server(server.url, server.process, server.log)
     while time.perf_counter() < end:
         await asyncio.sleep(HURT)
-        children = [int(folder.name) for folder in family(known)[1:]]
+        children = [int(folder.name) for folder in find_processes(known)[1:]]
         if children:
             how = random.choice((signal.SIGKILL, signal.SIGSTOP))
             with suppress(ProcessLookupError):
@@ -234,7 +234,7 @@ async def hurt(server: Replica, notes: Notes, end: float) -> None:
                 notes.kills[how.name] += 1
 
 
-def told(table: Table, notes: Notes, minutes: float, alive: bool, traces: int) -> None:
+def fill_table(table: Table, notes: Notes, minutes: float, alive: bool, traces: int) -> None:
     """Put everything into the table."""
     for error, times in notes.errors.most_common():
         print(f"{times} x {error}", file=sys.stderr)
@@ -255,10 +255,10 @@ def told(table: Table, notes: Notes, minutes: float, alive: bool, traces: int) -
         table.add(f"upload to result, p50 / p95 of {len(notes.uploads)}",
                   f"{quantile(notes.uploads, 50):.2f} s / {quantile(notes.uploads, 95):.2f} s")  # fmt: skip
     if notes.memory:
-        remembered(table, notes.memory)
+        fill_memory_rows(table, notes.memory)
 
 
-def remembered(table: Table, samples: list[tuple[float, int, int]]) -> None:
+def fill_memory_rows(table: Table, samples: list[tuple[float, int, int]]) -> None:
     """Memory over time, and whether it grows after the first ten minutes."""
     last = samples[-1][0]
     for share in (0, 0.1, 0.25, 0.5, 0.75, 1):

@@ -104,7 +104,7 @@ class Row:
     ratio: bool = False
 
     @property
-    def kept(self) -> bool:
+    def is_met(self) -> bool:
         """Whether the median meets the target, as far as there are both."""
         if self.limit is None or self.values is None:
             return True
@@ -123,7 +123,7 @@ class Row:
         """The target and whether it is met, in words."""
         if self.limit is None:
             return ""
-        return f"at {'least' if self.least else 'most'} {self.limit:g}: {'kept' if self.kept else 'MISSED'}"
+        return f"at {'least' if self.least else 'most'} {self.limit:g}: {'kept' if self.is_met else 'MISSED'}"
 
 
 def main() -> int:
@@ -136,14 +136,17 @@ def main() -> int:
     options = arguments.parse_args()
     set_threads()
     rounds, few = Rounds(options.repeats, options.patience), Rounds(options.starts, options.patience, 0)
-    print(f"{platform.machine()}, {platform.system()}, {THREADS} threads for everything; {versions()}\n")
+    print(f"{platform.machine()}, {platform.system()}, {THREADS} threads for everything; {list_versions()}\n")
     print("| what | photo | median | middle half | target |\n|---|---|---:|---:|---|", flush=True)
-    groups = [partial(one_size, *size, rounds) for size in SIZES] + [partial(uploads, rounds), partial(starts, few)]
+    groups = [partial(measure_size, *size, rounds) for size in SIZES] + [
+        partial(measure_uploads, rounds),
+        partial(measure_starts, few),
+    ]
     kept = True
     for group in groups:
         rows = group()
         print(*rows, sep="\n", flush=True)
-        kept = kept and all(row.kept for row in rows)
+        kept = kept and all(row.is_met for row in rows)
         gc.collect()  # the networks of one size
     print("\n- " + "\n- ".join(dict.fromkeys(notes)))
     return 0 if kept else 1
@@ -157,20 +160,22 @@ def set_threads() -> None:
     threadpool_limits(1, "blas")
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    if installed("torch"):
+    if is_installed("torch"):
         import torch
 
         torch.set_num_threads(THREADS)
 
 
-def versions() -> str:
+def list_versions() -> str:
     """The packages that the figures depend on, as far as they are installed."""
     packages = ("numpy", "tensorflow", "keras", "ai_edge_litert", "keras_hub", "torch", "transformers", "streamlit")
     names = packages_distributions()
-    return ", ".join(f"{names[package][0]} {version(names[package][0])}" for package in packages if installed(package))
+    return ", ".join(
+        f"{names[package][0]} {version(names[package][0])}" for package in packages if is_installed(package)
+    )
 
 
-def installed(*packages: str) -> bool:
+def is_installed(*packages: str) -> bool:
     """Whether all of these packages can be imported."""
     return all(find_spec(package) for package in packages)
 
@@ -178,56 +183,56 @@ def installed(*packages: str) -> bool:
 # Photo to labels
 
 
-def one_size(width: int, height: int, rounds: Rounds) -> list[Row]:
+def measure_size(width: int, height: int, rounds: Rounds) -> list[Row]:
     """Everything that turns a photo of one size into labels, and what it is measured by."""
     pixels = photo(width, height)
     segmenters = load_engines()
-    jobs = {engine: ours(engine, segmenter, pixels) for engine, segmenter in segmenters.items()}
-    jobs |= {"floor": floor(width, height)}
-    if installed("ai_edge_litert"):
-        jobs[LITERT] = litert_alone(pixels)
-    if installed("keras_hub"):
-        jobs |= rivals(DEEPLAB, deeplab_ways(pixels), pixels)
-    if installed("transformers", "torch"):
-        jobs |= rivals(SEGFORMER, segformer_ways(pixels), pixels)
+    jobs = {engine: our_job(engine, segmenter, pixels) for engine, segmenter in segmenters.items()}
+    jobs |= {"floor": floor_job(width, height)}
+    if is_installed("ai_edge_litert"):
+        jobs[LITERT] = litert_job(pixels)
+    if is_installed("keras_hub"):
+        jobs |= rival_jobs(DEEPLAB, deeplab_variants(pixels), pixels)
+    if is_installed("transformers", "torch"):
+        jobs |= rival_jobs(SEGFORMER, segformer_variants(pixels), pixels)
     times = measure(jobs, rounds, f"{width} x {height}")
     return time_rows(times, f"{width} x {height}") + ratio_rows(times, f"{width} x {height}", next(iter(segmenters)))
 
 
 def load_engines() -> dict[str, Segmenter]:
     """A segmenter for each engine that is installed, the default one first."""
-    return {engine: Segmenter.load(MODEL, engine) for engine, package in ENGINES.items() if installed(package)}
+    return {engine: Segmenter.load(MODEL, engine) for engine, package in ENGINES.items() if is_installed(package)}
 
 
-def ours(engine: str, segmenter: Segmenter, pixels: Pixels) -> Job:
+def our_job(engine: str, segmenter: Segmenter, pixels: Pixels) -> Job:
     """Our whole way from pixels to labels. The network runs once for the three strides, as on the page."""
     from fcn.ui.parts import UPSAMPLING_TITLES
 
-    def page() -> None:
+    def compute_page() -> None:
         scores = segmenter.score(pixels, max(pixels.shape))
         for upsampling in UPSAMPLING_TITLES:
             segmenter.upsample(scores, 32, upsampling, confidence=upsampling != "nearest")
 
-    @as_on_the_server
+    @limit_threads
     def job() -> dict[str, float]:
         start = time.perf_counter()
         scores = segmenter.score(pixels, max(pixels.shape))
         scored = time.perf_counter() - start
-        times = {ours_row(engine): scores.milliseconds / 1000}
+        times = {our_row(engine): scores.milliseconds / 1000}
         for stride in STRIDES:
-            upsampled = seconds(partial(segmenter.upsample, scores, stride))
-            times[ours_row(engine, stride)] = scored + upsampled
-        return times | {page_row(engine): seconds(page)}
+            upsampled = time_run(partial(segmenter.upsample, scores, stride))
+            times[our_row(engine, stride)] = scored + upsampled
+        return times | {page_row(engine): time_run(compute_page)}
 
     return job
 
 
-def timed(row: str, run: Callable[[], Any]) -> dict[str, float]:
+def time_row(row: str, run: Callable[[], Any]) -> dict[str, float]:
     """Seconds of one run, as a row."""
-    return {row: seconds(run)}
+    return {row: time_run(run)}
 
 
-def ours_row(engine: str, stride: int | None = None) -> str:
+def our_row(engine: str, stride: int | None = None) -> str:
     """Name of a row about us; without a stride, of the network only."""
     return f"ours, {engine}, " + (f"stride {stride}" if stride else "network only (score maps)")
 
@@ -237,7 +242,7 @@ def page_row(engine: str) -> str:
     return f"ours, {engine}, all that the page computes"
 
 
-def as_on_the_server(job: Job) -> Job:
+def limit_threads(job: Job) -> Job:
     """Run a job with as many threads for matrix products as the server uses; rivals have them all."""
     from threadpoolctl import ThreadpoolController
 
@@ -252,7 +257,7 @@ def as_on_the_server(job: Job) -> Job:
     return run
 
 
-def litert_alone(pixels: Pixels) -> Job:
+def litert_job(pixels: Pixels) -> Job:
     """The bare interpreter on the converted model that our engine runs."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -269,21 +274,21 @@ def litert_alone(pixels: Pixels) -> Job:
         interpreter.set_tensor(index, array)
         interpreter.invoke()
 
-    return lambda: {LITERT: seconds(run)}
+    return lambda: {LITERT: time_run(run)}
 
 
-def rivals(name: str, ways: dict[str, Labeller], pixels: Pixels) -> dict[str, Job]:
+def rival_jobs(name: str, ways: dict[str, Labeller], pixels: Pixels) -> dict[str, Job]:
     """Another library's network, run in each of the ways that it offers; the quickest counts."""
     jobs: dict[str, Job] = {}
     for way, labels in ways.items():
         if labels().shape != pixels.shape[:2]:  # this run traces or compiles it, too
             raise SystemExit(f"{name} gave {labels().shape} labels for {pixels.shape[:2]} pixels.")
         row = f"{name}, {way}"
-        jobs[row] = partial(timed, row, labels)
+        jobs[row] = partial(time_row, row, labels)
     return jobs
 
 
-def deeplab_ways(pixels: Pixels) -> dict[str, Labeller]:
+def deeplab_variants(pixels: Pixels) -> dict[str, Labeller]:
     """DeepLabV3+ by predict and as a graph; XLA was no quicker here and kept 7 GB of memory."""
     import tensorflow as tf
 
@@ -291,7 +296,7 @@ def deeplab_ways(pixels: Pixels) -> dict[str, Labeller]:
     model = deeplab(*prepared.array.shape[1:3])
     graph = tf.function(lambda array: model(array, training=False))
 
-    def way(run: Callable[[np.ndarray], Any]) -> Labeller:
+    def make_labeller(run: Callable[[np.ndarray], Any]) -> Labeller:
         def labels() -> np.ndarray:
             photo = network_input(pixels, max(pixels.shape))  # padded to a multiple of 32, which this network needs too
             scores = np.asarray(run(photo.array / np.float32(255)))[0, : photo.height, : photo.width]
@@ -299,8 +304,8 @@ def deeplab_ways(pixels: Pixels) -> dict[str, Labeller]:
 
         return labels
 
-    predict = way(lambda array: model.predict(array, verbose=0))
-    return dict(zip(DEEPLAB_WAYS, (predict, way(graph)), strict=True))
+    predict = make_labeller(lambda array: model.predict(array, verbose=0))
+    return dict(zip(DEEPLAB_WAYS, (predict, make_labeller(graph)), strict=True))
 
 
 def deeplab(height: int, width: int) -> Any:
@@ -338,7 +343,7 @@ def deeplab(height: int, width: int) -> Any:
     return model
 
 
-def segformer_ways(pixels: Pixels) -> dict[str, Labeller]:
+def segformer_variants(pixels: Pixels) -> dict[str, Labeller]:
     """SegFormer-B0 in PyTorch's inference mode, in both memory layouts."""
     import torch
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
@@ -349,7 +354,7 @@ def segformer_ways(pixels: Pixels) -> dict[str, Labeller]:
     models = [SegformerForSemanticSegmentation(config).eval() for _ in SEGFORMER_WAYS]
     notes.append(f"{SEGFORMER}: {sum(weights.numel() for weights in models[0].parameters()):,} parameters")
 
-    def way(model: torch.nn.Module, layout: torch.memory_format) -> Labeller:
+    def make_labeller(model: torch.nn.Module, layout: torch.memory_format) -> Labeller:
         model = model.to(memory_format=layout)
 
         @torch.inference_mode()
@@ -363,41 +368,41 @@ def segformer_ways(pixels: Pixels) -> dict[str, Labeller]:
         return labels
 
     layouts = (torch.contiguous_format, torch.channels_last)
-    return {name: way(*of) for name, *of in zip(SEGFORMER_WAYS, models, layouts, strict=True)}
+    return {name: make_labeller(*of) for name, *of in zip(SEGFORMER_WAYS, models, layouts, strict=True)}
 
 
 # The machine's limit
 
 
-def floor(width: int, height: int) -> Job:
+def floor_job(width: int, height: int) -> Job:
     """Time that the multiply-adds of our stride 32 take at the rate of one large matrix product."""
     import tensorflow as tf
 
-    operations = multiply_adds(*network_input(photo(width, height), width).array.shape[1:3])
+    operations = count_multiply_adds(*network_input(photo(width, height), width).array.shape[1:3])
     left, right = np.random.default_rng(0).random((2, GEMM, GEMM), np.float32)
     tensors = tf.constant(left), tf.constant(right)
     notes.append(f"{width} x {height}: {operations / 1e9:.2f} thousand million multiply-adds")
 
     def job() -> dict[str, float]:
-        products = seconds(lambda: left @ right), seconds(lambda: tf.linalg.matmul(*tensors).numpy())
+        products = time_run(lambda: left @ right), time_run(lambda: tf.linalg.matmul(*tensors).numpy())
         return {FLOOR: min(products) * operations / GEMM**3, "rate": GEMM**3 / min(products)}
 
     return job
 
 
-def multiply_adds(height: int, width: int) -> int:
+def count_multiply_adds(height: int, width: int) -> int:
     """Multiply-adds of the network, its three score maps and the transposed convolution of stride 32."""
     import keras
 
     model = zoo.load(zoo.read_card(MODEL))
-    counted = [layer for layer in model.layers if hasattr(layer, "kernel") and layer.name not in unused()]
+    counted = [layer for layer in model.layers if hasattr(layer, "kernel") and layer.name not in unused_layers()]
     transposed = keras.layers.Conv2DTranspose
     reached = {layer.name: layer.input if isinstance(layer, transposed) else layer.output for layer in counted}
     maps = keras.Model(model.input, reached)(keras.Input((height, width, 3)))  # symbolic: nothing is computed
     return sum(int(np.prod(maps[layer.name].shape[1:3]) * np.prod(layer.kernel.shape)) for layer in counted)
 
 
-def unused() -> set[str]:
+def unused_layers() -> set[str]:
     """The layers that a result of stride 32 does not run."""
     return {f"upsample_{stride}" for stride in STRIDES[1:]}
 
@@ -405,18 +410,18 @@ def unused() -> set[str]:
 # Large photos, and the start
 
 
-def uploads(rounds: Rounds) -> list[Row]:
+def measure_uploads(rounds: Rounds) -> list[Row]:
     """A photo of 12 megapixels beside the same one at the working size, the way an upload goes."""
     segmenter = next(iter(load_engines().values()))
     files = {LARGE: photo_file(4000, 3000), SMALL: photo_file(480, 360)}
     notes.append(", ".join(f"{name.split(' to ')[0]} of {len(file) / 1e6:.2f} MB" for name, file in files.items()))
-    jobs = {name: upload(name, segmenter, file) for name, file in files.items()}
+    jobs = {name: upload_job(name, segmenter, file) for name, file in files.items()}
     times = measure(jobs, rounds, "uploads")
     ratio = Row("**a 12-megapixel JPEG in units of a small one**", "", times[LARGE] / times[SMALL], 2, ratio=True)
     return [Row(name, "", times[name]) for name in files] + [ratio]
 
 
-def upload(name: str, segmenter: Segmenter, file: bytes) -> Job:
+def upload_job(name: str, segmenter: Segmenter, file: bytes) -> Job:
     """From the bytes of a JPEG, through the decoding child, to the labels as the page receives them."""
     decoder = Decoder(1)
 
@@ -424,10 +429,10 @@ def upload(name: str, segmenter: Segmenter, file: bytes) -> Job:
         labels = segmenter.upsample(segmenter.score(decoder.decode_light(file))).labels
         return render.labels_png(labels, segmenter.card.palette)
 
-    return as_on_the_server(lambda: {name: seconds(run)})
+    return limit_threads(lambda: {name: time_run(run)})
 
 
-def starts(rounds: Rounds) -> list[Row]:
+def measure_starts(rounds: Rounds) -> list[Row]:
     """A fresh process up to its first labels, one that only imports, and the server itself."""
     first = """
         from fcn.ui.classroom import flags
@@ -443,19 +448,19 @@ def starts(rounds: Rounds) -> list[Row]:
         render.labels_png(labels, model.card.palette)
     """
     first = "import streamlit\n" + "\n".join(line.strip() for line in first.replace("NAME", repr(MODEL)).splitlines())
-    jobs = {name: process(name, code) for name, code in ((START, first), (IMPORTS, "import streamlit, tensorflow"))}
-    times = measure(jobs | {PAGE: app_start}, rounds, "starts")
+    jobs = {name: process_job(name, code) for name, code in ((START, first), (IMPORTS, "import streamlit, tensorflow"))}
+    times = measure(jobs | {PAGE: start_app}, rounds, "starts")
     ratio = Row("**start in units of the imports**", "", times[START] / times[IMPORTS], 1.5, ratio=True)
     return [*(Row(name, "", times[name]) for name in (START, IMPORTS, SERVER, PAGE)), ratio]
 
 
-def process(name: str, code: str) -> Job:
+def process_job(name: str, code: str) -> Job:
     """A fresh Python process from start to end."""
     command = [sys.executable, "-c", code]
-    return lambda: {name: seconds(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))}
+    return lambda: {name: time_run(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))}
 
 
-def app_start() -> dict[str, float]:
+def start_app() -> dict[str, float]:
     """The server from its start until it is healthy (asked five times a second), and until a first visitor sees all."""
     from tests.support.live import Visitor, serving
 
@@ -475,7 +480,7 @@ def app_start() -> dict[str, float]:
 # Measuring
 
 
-def seconds(run: Callable[[], Any]) -> float:
+def time_run(run: Callable[[], Any]) -> float:
     """Time of one run."""
     start = time.perf_counter()
     run()
@@ -485,10 +490,10 @@ def seconds(run: Callable[[], Any]) -> float:
 def measure(jobs: dict[str, Job], rounds: Rounds, name: str) -> Times:
     """Run all jobs in rounds, and take the quietest rounds."""
     end = time.perf_counter() + rounds.patience
-    one_round(jobs, end, rounds.turn)  # warms up
+    run_round(jobs, end, rounds.turn)  # warms up
     run: list[tuple[float, dict[str, float]]] = []
-    while len(run) < rounds.rounds or (time.perf_counter() < end and quiet(run) < rounds.rounds):
-        run.append(one_round(jobs, end, rounds.turn))
+    while len(run) < rounds.rounds or (time.perf_counter() < end and count_quiet(run) < rounds.rounds):
+        run.append(run_round(jobs, end, rounds.turn))
     taken = sorted(run, key=lambda round_: round_[0])[: rounds.rounds]
     share = max(share for share, _ in taken)
     notes.append(
@@ -497,25 +502,25 @@ def measure(jobs: dict[str, Job], rounds: Rounds, name: str) -> Times:
     return {row: np.array([times[row] for _, times in taken]) for row in taken[0][1]}
 
 
-def quiet(run: list[tuple[float, dict[str, float]]]) -> int:
+def count_quiet(run: list[tuple[float, dict[str, float]]]) -> int:
     """Number of rounds in which other processes took little."""
     return sum(share <= QUIET for share, _ in run)
 
 
-def one_round(jobs: dict[str, Job], end: float, turn: float) -> tuple[float, dict[str, float]]:
+def run_round(jobs: dict[str, Job], end: float, turn: float) -> tuple[float, dict[str, float]]:
     """Give each job a turn, in any order; return the share of the machine that others took meanwhile, and the times."""
     times: dict[str, float] = {}
     taken = wall = 0.0
     for job in random.sample(list(jobs.values()), len(jobs)):
         rest(end)
-        start, before = time.perf_counter(), others()
-        times |= one_turn(job, turn)
+        start, before = time.perf_counter(), read_other_seconds()
+        times |= run_turn(job, turn)
         wall += time.perf_counter() - start
-        taken += others() - before
+        taken += read_other_seconds() - before
     return max(0.0, taken) / (wall * THREADS), times
 
 
-def one_turn(job: Job, turn: float) -> dict[str, float]:
+def run_turn(job: Job, turn: float) -> dict[str, float]:
     """The medians of the runs of a turn, after one that brings the job's data back into the caches."""
     if turn:
         job()
@@ -529,12 +534,12 @@ def rest(end: float) -> None:
     """Wait until other processes are quiet, or until it is too late for that."""
     waiting = True
     while waiting:
-        before = others()
+        before = read_other_seconds()
         time.sleep(REST)
-        waiting = others() - before > QUIET * REST * THREADS and time.perf_counter() < end
+        waiting = read_other_seconds() - before > QUIET * REST * THREADS and time.perf_counter() < end
 
 
-def others() -> float:
+def read_other_seconds() -> float:
     """Seconds of processor time that other processes have taken so far; 0 where the system is not Linux."""
     try:
         fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
@@ -557,7 +562,7 @@ def quartiles(values: np.ndarray) -> tuple[float, float, float]:
 def time_rows(times: Times, size: str) -> list[Row]:
     """The rows of one size that are times."""
     limit = f"{FLOOR} ({np.median(times['rate']) / 1e9:.0f} thousand million a second)"
-    names = [ours_row(engine, stride) for engine in ENGINES for stride in (*STRIDES, None)]
+    names = [our_row(engine, stride) for engine in ENGINES for stride in (*STRIDES, None)]
     names += [page_row(engine) for engine in ENGINES]
     found = [Row(name, size, times.get(name)) for name in (*names, LITERT, *RIVALS)]
     return [*found, Row(limit, size, times[FLOOR])]
@@ -565,7 +570,7 @@ def time_rows(times: Times, size: str) -> list[Row]:
 
 def ratio_rows(times: Times, size: str, engine: str) -> list[Row]:
     """The rows of one size that are ratios: our default engine at stride 32 against everything else."""
-    labels, network = times[ours_row(engine, 32)], times[ours_row(engine)]
+    labels, network = times[our_row(engine, 32)], times[our_row(engine)]
     bare = network / times[LITERT] if LITERT in times else None
     rows = [Row(f"**ours, {engine}, network only, in units of LiteRT alone**", size, bare, 1.2, ratio=True)]
     what = f"**ours, {engine}, all that the page computes, in units of the network**"

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browsing import canvas, opened, option, part, quiet, settled, tab_stops, viewer, visiting
+from tests.support.browsing import (
+    canvas,
+    collect_tab_stops,
+    open_page,
+    option,
+    part,
+    viewer,
+    visiting,
+    wait_until_drawn,
+    wait_until_quiet,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -34,19 +44,19 @@ def visit(page: Page, path: str) -> Page:
     page.goto(path)
     expect(page.locator(PATHS[path])).to_be_attached()
     page.wait_for_load_state("networkidle")
-    quiet(page)
+    wait_until_quiet(page)
     return page
 
 
 @pytest.fixture(scope="module", params=PATHS)
-def narrow(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Page]:
+def narrow_page(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Page]:
     """Each page in a window of 390 pixels."""
     with visiting(browser, server, 390, 844, has_touch=True) as page:
         yield visit(page, request.param)
 
 
 @pytest.fixture(scope="module", params=[(path, scheme) for path in PATHS for scheme in ("light", "dark")], ids=" ".join)
-def themed(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Page]:
+def themed_page(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Page]:
     """Each page in each theme."""
     path, scheme = request.param
     with visiting(browser, server, color_scheme=scheme) as page:
@@ -56,8 +66,8 @@ def themed(request: pytest.FixtureRequest, browser: Browser, server: str) -> Ite
 # Narrow windows
 
 
-def test_nothing_is_wider_than_a_phone(narrow: Page) -> None:
-    wide = narrow.evaluate(
+def test_nothing_is_wider_than_a_phone(narrow_page: Page) -> None:
+    wide = narrow_page.evaluate(
         f"""() => {{ {DEEP}
             const scrolls = [document.scrollingElement, ...deep('[data-testid="stAppViewContainer"],' +
                 '[data-testid="stMain"], [data-testid="stMainBlockContainer"]')];
@@ -67,8 +77,8 @@ def test_nothing_is_wider_than_a_phone(narrow: Page) -> None:
     assert not wide
 
 
-def test_every_control_is_inside_a_phone(narrow: Page) -> None:
-    outside = narrow.evaluate(OUTSIDE)
+def test_every_control_is_inside_a_phone(narrow_page: Page) -> None:
+    outside = narrow_page.evaluate(OUTSIDE)
     assert not outside, outside
 
 
@@ -85,7 +95,7 @@ OUTSIDE = f"""() => {{ {DEEP}
 
 
 def test_pages_of_a_phone_are_links_at_the_top(phone: Page) -> None:
-    opened(phone)
+    open_page(phone)
     link = phone.get_by_role("link", name="How good is it?")
     link.scroll_into_view_if_needed()
     link.click()
@@ -98,7 +108,7 @@ def test_a_photo_can_be_given_without_scrolling_and_controls_are_compact(
     browser: Browser, server: str, size: tuple[int, int]
 ) -> None:
     with visiting(browser, server, *size) as page:
-        opened(page, "/")
+        open_page(page, "/")
         expect(page.get_by_role("button", name="+ Your photo")).to_be_in_viewport(ratio=1)
         expect(canvas(page, 2)).to_be_in_viewport(ratio=0.9)
         top = canvas(page, 2).evaluate("one => one.getBoundingClientRect().top")
@@ -121,13 +131,13 @@ def test_a_photo_can_be_given_without_scrolling_and_controls_are_compact(
 
 
 def test_popovers_and_panel_are_inside_a_phone(phone: Page) -> None:
-    opened(phone)
+    open_page(phone)
     part(phone, "more").locator("summary").click()
     assert not phone.evaluate(OUTSIDE)
     part(phone, "more").locator("summary").press("Escape")
     phone.locator(".st-key-actions").get_by_role("button").click()
     expect(phone.get_by_test_id("stPopoverBody")).to_be_visible()
-    quiet(phone)
+    wait_until_quiet(phone)
     assert not phone.evaluate(OUTSIDE)
     phone.keyboard.press("Escape")
     expect(phone.get_by_test_id("stPopoverBody")).to_have_count(0)
@@ -144,8 +154,8 @@ def test_popovers_and_panel_are_inside_a_phone(phone: Page) -> None:
 
 
 def test_tab_reaches_every_control_of_the_first_page(page: Page) -> None:
-    opened(page)
-    stops = tab_stops(page)
+    open_page(page)
+    stops = collect_tab_stops(page)
     keys = {key for stop in stops for key in stop.keys}
     wanted = {
         "model",
@@ -175,14 +185,14 @@ def test_tab_reaches_every_control_of_the_first_page(page: Page) -> None:
 
 
 def test_controls_work_by_keyboard(page: Page) -> None:
-    opened(page)
+    open_page(page)
     option(page, "upsampling", "Transposed convolution").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    settled(page, "bilinear")
+    wait_until_drawn(page, "bilinear")
     part(page, "more").locator("summary").focus()
     page.keyboard.press("Enter")
-    names = [stop.name for stop in tab_stops(page)]
+    names = [stop.name for stop in collect_tab_stops(page)]
     assert {"Fill, percent", "Longest side for the network, pixels"} <= set(names)
     part(page, "more").locator("summary").press("Escape")
     expect(page.get_by_role("slider", name="Fill")).to_be_hidden()
@@ -196,7 +206,7 @@ def test_controls_work_by_keyboard(page: Page) -> None:
 
 
 def test_focus_is_seen_on_the_pictures(page: Page) -> None:
-    opened(page)
+    open_page(page)
     page.keyboard.press("Tab")
     canvas(page, 0).focus()
     outline = canvas(page, 0).evaluate("one => getComputedStyle(one).outlineWidth + getComputedStyle(one).outlineStyle")
@@ -206,8 +216,8 @@ def test_focus_is_seen_on_the_pictures(page: Page) -> None:
 # Words for pictures
 
 
-def test_every_picture_has_words(themed: Page) -> None:
-    mute = themed.evaluate(
+def test_every_picture_has_words(themed_page: Page) -> None:
+    mute = themed_page.evaluate(
         f"""() => {{ {DEEP}
             const beside = one => one.closest('[data-testid="stVerticalBlock"]')?.querySelector("button p")?.innerText;
             return deep("img, canvas, [role=img], .stPlotlyChart").filter(seen).filter(one => {{
@@ -268,18 +278,18 @@ CONTRAST = f"""() => {{ {DEEP}
 }}"""
 
 
-def test_text_stands_out_in_light_and_dark(themed: Page) -> None:
-    faint = themed.evaluate(CONTRAST)
-    for popover in themed.get_by_test_id("stPopoverButton").all():
+def test_text_stands_out_in_light_and_dark(themed_page: Page) -> None:
+    faint = themed_page.evaluate(CONTRAST)
+    for popover in themed_page.get_by_test_id("stPopoverButton").all():
         popover.click()
-        expect(themed.get_by_test_id("stPopoverBody")).to_be_visible()
-        quiet(themed)
-        faint += themed.evaluate(CONTRAST)
-        themed.keyboard.press("Escape")
-        expect(themed.get_by_test_id("stPopoverBody")).to_have_count(0)
-    themed.locator(".st-key-share").get_by_role("button").click()
-    expect(themed.get_by_role("dialog").locator("img")).to_be_visible()
-    quiet(themed)
-    faint += themed.evaluate(CONTRAST)
-    themed.get_by_role("dialog").get_by_role("button", name="Close").click()
+        expect(themed_page.get_by_test_id("stPopoverBody")).to_be_visible()
+        wait_until_quiet(themed_page)
+        faint += themed_page.evaluate(CONTRAST)
+        themed_page.keyboard.press("Escape")
+        expect(themed_page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    themed_page.locator(".st-key-share").get_by_role("button").click()
+    expect(themed_page.get_by_role("dialog").locator("img")).to_be_visible()
+    wait_until_quiet(themed_page)
+    faint += themed_page.evaluate(CONTRAST)
+    themed_page.get_by_role("dialog").get_by_role("button", name="Close").click()
     assert not faint, sorted(set(faint))

@@ -18,17 +18,17 @@ from tests.support.browsing import (
     SEGMENTATION,
     canvas,
     choose,
-    fine,
     jpeg,
-    opened,
+    open_page,
     option,
     part,
     pictures,
-    quiet,
     readout,
-    settled,
+    shows_no_error,
     viewer,
     visiting,
+    wait_until_drawn,
+    wait_until_quiet,
 )
 
 pytestmark = pytest.mark.browser
@@ -70,29 +70,29 @@ def digest(data: bytes) -> str:
 
 
 def test_an_own_photo_is_two_actions_away(page: Page) -> None:
-    opened(page, "/")
+    open_page(page, "/")
     data = jpeg(320, 240)
     with page.expect_file_chooser() as waiting:
         page.get_by_role("button", name="+ Your photo").click()
     assert waiting.value.element.get_attribute("accept") == "image/*,.heic,.heif"
     file: FilePayload = {"name": "own.jpg", "mimeType": "image/jpeg", "buffer": data}
     waiting.value.set_files([file])
-    settled(page, digest(data))
+    wait_until_drawn(page, digest(data))
     expect(viewer(page).locator(".note")).to_contain_text("photo")
     expect(viewer(page).locator('[data-sample=""]')).to_have_attribute("aria-pressed", "true")
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
 def test_a_photo_is_taken_from_the_clipboard_and_where_it_is_dropped(page: Page, kind: str) -> None:
-    opened(page, "/")
+    open_page(page, "/")
     data = jpeg(300, 200)
     hand(page, kind, ("own.jpg", "image/jpeg", data))
-    settled(page, digest(data))
-    assert fine(page) and "own" not in page.url
+    wait_until_drawn(page, digest(data))
+    assert shows_no_error(page) and "own" not in page.url
 
 
 def test_what_is_no_picture_is_answered_at_once(page: Page) -> None:
-    opened(page, "/")
+    open_page(page, "/")
     before = pictures(page)
     hand(page, "drop", ("notes.txt", "text/plain", b"Dear sir"))
     expect(viewer(page).locator(".note")).to_contain_text("notes.txt is not a picture")
@@ -100,28 +100,28 @@ def test_what_is_no_picture_is_answered_at_once(page: Page) -> None:
 
 
 def test_a_mask_that_is_dropped_with_its_photo_scores_it(page: Page) -> None:
-    opened(page, "/?lock=model&model=Street+scenes")
+    open_page(page, "/?lock=model&model=Street+scenes")
     scene = render_scene(7, 240, 180)
     photo = png(scene.photo)
     hand(page, "drop", ("street.png", "image/png", photo), ("street_mask.png", "image/png", png(scene.labels)))
-    settled(page, digest(photo))
+    wait_until_drawn(page, digest(photo))
     expect(page.locator(".st-key-truth")).to_contain_text("overlap (mIoU)")
 
 
 def test_the_camera_gives_a_photo(page: Page) -> None:
     page.add_init_script(CAMERA)
-    opened(page, "/")
+    open_page(page, "/")
     before = pictures(page)
     page.get_by_role("button", name="Take a photo", exact=True).click()
     page.wait_for_timeout(300)  # for the first picture of the camera
     page.get_by_role("button", name="Take the photo").click()
     expect(viewer(page).locator('[data-sample=""]')).to_have_attribute("aria-pressed", "true")
-    settled(page)
+    wait_until_drawn(page)
     assert pictures(page) != before
 
 
 def test_hidden_upload_takes_nothing(page: Page) -> None:
-    opened(page, "/?hide=upload")
+    open_page(page, "/?hide=upload")
     before = pictures(page)
     hand(page, "paste", ("own.jpg", "image/jpeg", jpeg(300, 200)))
     page.wait_for_timeout(1000)
@@ -129,7 +129,7 @@ def test_hidden_upload_takes_nothing(page: Page) -> None:
 
 
 def test_a_sample_is_one_card_by_pointer_and_key_and_the_result_stays_in_view(page: Page) -> None:
-    opened(page, "/")
+    open_page(page, "/")
     for name in ("cow", "sheep"):
         card = viewer(page).locator(f'[data-sample="{name}"]')
         if name == "cow":
@@ -138,7 +138,7 @@ def test_a_sample_is_one_card_by_pointer_and_key_and_the_result_stays_in_view(pa
             card.press("Enter")
         expect(page).to_have_url(re.compile(f"sample={name}"))
         expect(card).to_have_attribute("aria-pressed", "true")
-        quiet(page)
+        wait_until_quiet(page)
         expect(canvas(page, SEGMENTATION)).to_be_in_viewport(ratio=0.9)
 
 
@@ -155,7 +155,7 @@ def test_switches_act_in_the_browser_and_cost_little_on_the_wire(page: Page, key
         socket.on("framereceived", lambda data: received.append(len(data)))
 
     page.on("websocket", watch)
-    opened(page, "/")
+    open_page(page, "/")
     page.wait_for_timeout(800)
     received.clear()
     milliseconds = option(page, key, title).evaluate(
@@ -165,7 +165,7 @@ def test_switches_act_in_the_browser_and_cost_little_on_the_wire(page: Page, key
             requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - start)));
         })"""
     )
-    settled(page)
+    wait_until_drawn(page)
     page.wait_for_timeout(800)
     print(f"{title}: {milliseconds:.0f} ms to the next picture, {sum(received)} bytes")
     assert milliseconds < 150, "50 ms and two frames on a quiet machine"
@@ -174,7 +174,7 @@ def test_switches_act_in_the_browser_and_cost_little_on_the_wire(page: Page, key
 
 @pytest.fixture
 def street(page: Page) -> Iterator[Page]:
-    yield opened(page)
+    yield open_page(page)
 
 
 def test_show_where_zooms_and_shows_both_in_turn(street: Page) -> None:
@@ -192,7 +192,7 @@ def test_every_pair_can_be_compared(street: Page) -> None:
     for title, other in (("Cells", "transposed"), ("Bilinear", "transposed"), ("Transposed convolution", "nearest")):
         choose(street, "upsampling", title)
         street.get_by_label("Compare with").select_option(other)
-        quiet(street)
+        wait_until_quiet(street)
         short = {"nearest": "Cells", "transposed": "Transposed"}[other]
         expect(viewer(street).locator(".corner.left")).to_have_text(short)
         expect(viewer(street).locator(".corner.right")).to_have_text(title.split()[0])
@@ -235,16 +235,16 @@ def test_mosaic_reads_values_and_opens_a_map(street: Page, title: str, sheet: st
     street.mouse.up()
     expect(street.get_by_label(f"{name}, strongest first")).to_have_value("7")
     street.get_by_role("button", name="All maps").click()
-    settled(street, sheet)
+    wait_until_drawn(street, sheet)
 
 
 @pytest.mark.parametrize("shape", [(180, 320), (640, 200)], ids=["9 to 16", "panorama"])
 def test_legend_stays_in_sight_whatever_the_shape(browser: Browser, server: str, shape: tuple[int, int]) -> None:
     with visiting(browser, server, 1366, 768) as page:
-        opened(page, "/")
+        open_page(page, "/")
         data = jpeg(*shape)
         browsing.upload(page, "own.jpg", data)
-        settled(page, digest(data))
+        wait_until_drawn(page, digest(data))
         expect(viewer(page).locator(".legend")).to_be_in_viewport(ratio=1)
         choose(page, "view", "Compare", "compare")
         handle, picture = viewer(page).locator(".handle").bounding_box(), canvas(page, SEGMENTATION).bounding_box()
@@ -256,10 +256,10 @@ def test_on_a_phone_the_result_is_seen_after_an_upload_and_read_beside_the_finge
     browser: Browser, server: str
 ) -> None:
     with visiting(browser, server, 390, 844, has_touch=True, is_mobile=True) as page:
-        opened(page, "/")
+        open_page(page, "/")
         data = jpeg(240, 320)
         browsing.upload(page, "own.jpg", data)
-        settled(page, digest(data))
+        wait_until_drawn(page, digest(data))
         expect(canvas(page, SEGMENTATION)).to_be_in_viewport(ratio=0.6)
         lefts = [canvas(page, index).evaluate("one => one.getBoundingClientRect().left") for index in range(3)]
         assert lefts[SEGMENTATION] < lefts[SCORES] < lefts[0]

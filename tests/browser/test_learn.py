@@ -11,29 +11,29 @@ from fcn.compute import recording
 from fcn.pictures import render
 from fcn.ui.learning import claims
 from fcn.ui.photo.samples import samples
-from tests.support.browsing import fine, option, quiet, unpacked, visiting
+from tests.support.browsing import option, shows_no_error, unpack_url, visiting, wait_until_quiet
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def shared(browser: Browser, server: str) -> Iterator[Page]:
+def shared_page(browser: Browser, server: str) -> Iterator[Page]:
     with visiting(browser, server) as page:
         page.goto("/learn")
         expect(page.locator(".learning .where")).to_have_count(2)
-        quiet(page)
+        wait_until_quiet(page)
         yield page
 
 
 @pytest.fixture
-def recorded(shared: Page) -> Locator:
+def recorded_run(shared_page: Page) -> Locator:
     """The recorded run "From zeros", at its beginning."""
-    if not option(shared, "learn_run", "From zeros").is_checked():
-        option(shared, "learn_run", "From zeros").click()
-        quiet(shared)
-    part = shared.locator(".learning").first
+    if not option(shared_page, "learn_run", "From zeros").is_checked():
+        option(shared_page, "learn_run", "From zeros").click()
+        wait_until_quiet(shared_page)
+    part = shared_page.locator(".learning").first
     button(part, "First result").click()
-    at(part, 0)
+    expect_step(part, 0)
     return part
 
 
@@ -41,7 +41,7 @@ def button(part: Locator, name: str) -> Locator:
     return part.get_by_role("button", name=name, exact=True)
 
 
-def at(part: Locator, step: int) -> None:
+def expect_step(part: Locator, step: int) -> None:
     expect(part).to_have_attribute("data-step", str(step))
     expect(part.locator(".where")).to_have_text(re.compile(f"^Step {step} of "))
 
@@ -53,7 +53,7 @@ def pixels(part: Locator) -> np.ndarray:
     from PIL import Image
 
     url = part.locator(".picture canvas").evaluate("one => one.toDataURL()")
-    return np.asarray(Image.open(io.BytesIO(unpacked(url))).convert("RGB")).astype(int)
+    return np.asarray(Image.open(io.BytesIO(unpack_url(url))).convert("RGB")).astype(int)
 
 
 def loss(part: Locator) -> float:
@@ -64,7 +64,7 @@ def loss(part: Locator) -> float:
     return float(found[1])
 
 
-def test_scrubbing_shows_each_result_as_it_was_recorded(shared: Page, recorded: Locator) -> None:
+def test_scrubbing_shows_each_result_as_it_was_recorded(shared_page: Page, recorded_run: Locator) -> None:
     run = recording.read().runs[0]
     card_palette = np.array(learn_palette())
     photo, _ = samples("street")["scene-24"].read()
@@ -74,56 +74,58 @@ def test_scrubbing_shows_each_result_as_it_was_recorded(shared: Page, recorded: 
 
     shown = np.asarray(Image.open(io.BytesIO(render.jpeg(photo.pixels)))).astype(int)
     for place in (0, 8, len(run.results) - 1):
-        recorded.get_by_role("slider", name="Result").fill(str(place))
+        recorded_run.get_by_role("slider", name="Result").fill(str(place))
         result = run.results[place]
-        at(recorded, result.step)
+        expect_step(recorded_run, result.step)
         wanted = 0.35 * shown + 0.65 * card_palette[result.labels]
-        assert np.abs(pixels(recorded) - wanted).max() <= 3
-        assert loss(recorded) == result.figures["loss"]
-        expect(recorded.locator(".moment")).to_contain_text(f"Step {result.step}: mIoU")
-    assert fine(shared)
+        assert np.abs(pixels(recorded_run) - wanted).max() <= 3
+        assert loss(recorded_run) == result.figures["loss"]
+        expect(recorded_run.locator(".moment")).to_contain_text(f"Step {result.step}: mIoU")
+    assert shows_no_error(shared_page)
 
 
-def test_the_curve_is_marked_where_it_overtakes_each(recorded: Locator) -> None:
+def test_the_curve_is_marked_where_it_overtakes_each(recorded_run: Locator) -> None:
     run = recording.read().runs[0]
-    button(recorded, "Last result").click()
-    at(recorded, run.results[-1].step)
-    marks = recorded.locator('.chart[data-figure="miou"] .mark title').all_text_contents()
+    button(recorded_run, "Last result").click()
+    expect_step(recorded_run, run.results[-1].step)
+    marks = recorded_run.locator('.chart[data-figure="miou"] .mark title').all_text_contents()
     steps = [claims.first_step_above(run, goal) for goal in ("nearest", "bilinear")]
     assert marks == [
         f"overtakes {name} at step {step}"
         for name, step in zip(("cells", "bilinear"), steps, strict=True)
         if step is not None
     ]
-    expect(recorded.locator('.chart[data-figure="miou"] .goal')).to_have_count(2)
-    expect(recorded.locator(".moment")).to_contain_text(f"It overtook cells ({run.task.goals['nearest']['miou']:.1f})")
+    expect(recorded_run.locator('.chart[data-figure="miou"] .goal')).to_have_count(2)
+    expect(recorded_run.locator(".moment")).to_contain_text(
+        f"It overtook cells ({run.task.goals['nearest']['miou']:.1f})"
+    )
 
 
-def test_keys_and_play_go_through_the_run(shared: Page, recorded: Locator) -> None:
-    recorded.focus()
+def test_keys_and_play_go_through_the_run(shared_page: Page, recorded_run: Locator) -> None:
+    recorded_run.focus()
     for key, step in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 200), ("Home", 0)):
-        shared.keyboard.press(key)
-        at(recorded, step)
-    shared.keyboard.press("Space")
-    expect(button(recorded, "Pause")).to_be_visible()
-    expect(recorded).to_have_attribute("data-step", re.compile(r"[4-9]|\d\d+"))  # or it was there already
-    button(recorded, "Pause").click()
-    held = recorded.get_attribute("data-step")
-    shared.wait_for_timeout(900)
-    assert recorded.get_attribute("data-step") == held != "200"
+        shared_page.keyboard.press(key)
+        expect_step(recorded_run, step)
+    shared_page.keyboard.press("Space")
+    expect(button(recorded_run, "Pause")).to_be_visible()
+    expect(recorded_run).to_have_attribute("data-step", re.compile(r"[4-9]|\d\d+"))  # or it was there already
+    button(recorded_run, "Pause").click()
+    held = recorded_run.get_attribute("data-step")
+    shared_page.wait_for_timeout(900)
+    assert recorded_run.get_attribute("data-step") == held != "200"
 
 
-def test_cells_bilinear_and_truth_can_be_seen_and_kernels_chosen(recorded: Locator) -> None:
-    learned = pixels(recorded)
+def test_cells_bilinear_and_truth_can_be_seen_and_kernels_chosen(recorded_run: Locator) -> None:
+    learned = pixels(recorded_run)
     seen = []
     for name in ("Cells", "Bilinear", "Truth"):
-        recorded.get_by_role("radio", name=name).click()
-        expect(recorded.get_by_role("radio", name=name)).to_have_attribute("aria-checked", "true")
-        seen.append(pixels(recorded))
-    recorded.get_by_role("radio", name="Learned").click()
+        recorded_run.get_by_role("radio", name=name).click()
+        expect(recorded_run.get_by_role("radio", name=name)).to_have_attribute("aria-checked", "true")
+        seen.append(pixels(recorded_run))
+    recorded_run.get_by_role("radio", name="Learned").click()
     assert len({one.tobytes() for one in [learned, *seen]}) == 4
-    button(recorded, "Last result").click()
-    select, kernel = recorded.get_by_role("combobox"), recorded.locator(".kernel canvas")
+    button(recorded_run, "Last result").click()
+    select, kernel = recorded_run.get_by_role("combobox"), recorded_run.locator(".kernel canvas")
     drawn = set()
     for index in range(len(recording.read().runs[0].pairs)):
         select.select_option(index=index)
@@ -131,22 +133,22 @@ def test_cells_bilinear_and_truth_can_be_seen_and_kernels_chosen(recorded: Locat
     assert len(drawn) == len(recording.read().runs[0].pairs)
 
 
-def test_another_recorded_run_follows_from_its_start(shared: Page, recorded: Locator) -> None:
-    button(recorded, "Last result").click()
-    option(shared, "learn_run", "From bilinear").click()
-    quiet(shared)
-    at(recorded, 0)
-    expect(recorded.locator(".moment")).to_contain_text("It overtook cells")
+def test_another_recorded_run_follows_from_its_start(shared_page: Page, recorded_run: Locator) -> None:
+    button(recorded_run, "Last result").click()
+    option(shared_page, "learn_run", "From bilinear").click()
+    wait_until_quiet(shared_page)
+    expect_step(recorded_run, 0)
+    expect(recorded_run.locator(".moment")).to_contain_text("It overtook cells")
 
 
-def test_twenty_steps_from_zeros_lower_the_loss_and_change_the_picture(shared: Page) -> None:
-    option(shared, "learn_pictures", "4").click()
-    quiet(shared)
-    live = shared.locator(".learning.training")
+def test_twenty_steps_from_zeros_lower_the_loss_and_change_the_picture(shared_page: Page) -> None:
+    option(shared_page, "learn_pictures", "4").click()
+    wait_until_quiet(shared_page)
+    live = shared_page.locator(".learning.training")
     expect(live.locator(".where")).to_have_text("Not started")
     button(live, "One step").click()
     expect(live.locator(".state span")).to_have_text(re.compile("Loading Keras|Drawing|Training|Paused"))
-    at(live, 1)
+    expect_step(live, 1)
     expect(live.locator(".state span")).to_have_text(re.compile("^Paused at step 1 of"))
     first, picture = loss(live), pixels(live)
     button(live, "Play").click()
@@ -156,14 +158,14 @@ def test_twenty_steps_from_zeros_lower_the_loss_and_change_the_picture(shared: P
     expect(live.locator(".state span")).to_have_text(re.compile(r"^Paused at step \d+ of"))
     assert loss(live) < 0.7 * first
     assert (np.abs(pixels(live) - picture).max(-1) > 10).mean() > 0.05
-    with shared.expect_download() as download:
-        shared.locator(".st-key-learn_download").get_by_role("button").click()
+    with shared_page.expect_download() as download:
+        shared_page.locator(".st-key-learn_download").get_by_role("button").click()
     assert download.value.suggested_filename.endswith("-steps.keras")
-    shared.locator(".st-key-learn_use").get_by_role("button").click()
-    quiet(shared)
-    shared.get_by_role("link", name="Try it").click()
-    expect(shared.locator(".st-key-own_kernel_notice")).to_contain_text("your own kernel")
-    assert fine(shared)
+    shared_page.locator(".st-key-learn_use").get_by_role("button").click()
+    wait_until_quiet(shared_page)
+    shared_page.get_by_role("link", name="Try it").click()
+    expect(shared_page.locator(".st-key-own_kernel_notice")).to_contain_text("your own kernel")
+    assert shows_no_error(shared_page)
 
 
 def learn_palette() -> tuple[tuple[int, int, int], ...]:

@@ -7,25 +7,35 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browsing import SEGMENTATION, canvas, known, opened, option, pictures, point, settled, visiting
+from tests.support.browsing import (
+    SEGMENTATION,
+    canvas,
+    expected_result,
+    open_page,
+    option,
+    pictures,
+    point,
+    visiting,
+    wait_until_drawn,
+)
 
 pytestmark = pytest.mark.browser
 
 NUMBER = r"\N{MINUS SIGN}?\d+\.\d\d"
 
 
-def value(text: str) -> int:
+def parse_hundredths(text: str) -> int:
     """A number as it is shown, in hundredths."""
     return round(100 * float(text.replace("\N{MINUS SIGN}", "-")))
 
 
-def asked(page: Page, x: int, y: int) -> Locator:
+def ask_why(page: Page, x: int, y: int) -> Locator:
     """Click a pixel of the segmentation and wait for its sums."""
     page.mouse.click(*point(page, SEGMENTATION, x, y))
-    return shown(page)
+    return find_sums(page)
 
 
-def shown(page: Page) -> Locator:
+def find_sums(page: Page) -> Locator:
     expect(page.locator(".why")).to_be_visible()
     return page.locator(".why")
 
@@ -35,25 +45,27 @@ def adds_up(written: str) -> bool:
     left, right = written.rsplit(" = ", 1)
     terms = re.findall(rf"(?:^|([+\N{{MINUS SIGN}}]) )({NUMBER})", left)
     signs = [-1 if sign == "\N{MINUS SIGN}" else 1 for sign, _ in terms]
-    return sum(sign * value(term) for sign, (_, term) in zip(signs, terms, strict=True)) == value(right)
+    return sum(sign * parse_hundredths(term) for sign, (_, term) in zip(signs, terms, strict=True)) == parse_hundredths(
+        right
+    )
 
 
-def check(page: Page, stride: int, x: int, y: int) -> None:
+def check_sums(page: Page, stride: int, x: int, y: int) -> None:
     """Every sum on the page adds up, and the first class of each column is the one in the label map."""
-    look, why = known(), shown(page)
+    look, why = expected_result(), find_sums(page)
     expect(page.locator(".beside")).to_have_attribute("data-pixel", f"{x} {y}")
     for column, way in zip(why.locator(".columns > div").all(), ("bilinear", "transposed"), strict=True):
         classes = column.locator(".class")
         assert classes.first.locator("b").first.inner_text() == look.card.classes[look.labels(stride, way)[y, x]]
         totals = []
         for part in classes.all():
-            total = value(part.locator(".total").inner_text())
+            total = parse_hundredths(part.locator(".total").inner_text())
             first, *more = part.locator("> p").all_inner_texts()
             assert adds_up(first.split(" = ", 1)[1]), first
             last = more[0] if more else first
             if more:
                 assert adds_up(re.sub(r" (its own scores|other classes|shape channels)", "", last)), last
-            assert value(last.rsplit(" = ", 1)[1]) == total
+            assert parse_hundredths(last.rsplit(" = ", 1)[1]) == total
             totals.append(total)
         assert max(totals) == totals[0]
         margin = column.locator(".verdict").inner_text()
@@ -62,45 +74,45 @@ def check(page: Page, stride: int, x: int, y: int) -> None:
 
 @pytest.mark.parametrize("stride", [32, 16, 8])
 def test_sums_add_up_and_the_winner_is_the_label(page: Page, stride: int) -> None:
-    opened(page, f"/?sample=scene-24&stride={stride}")
-    settled(page, f"{stride}$")
+    open_page(page, f"/?sample=scene-24&stride={stride}")
+    wait_until_drawn(page, f"{stride}$")
     for x, y in ((307, 223), (120, 250), (14, 1), (466, 357)):  # inside, and at two edges
-        asked(page, x, y)
+        ask_why(page, x, y)
         expect(page.locator(".beside")).to_have_attribute("data-pixel", f"{x} {y}")
-        check(page, stride, x, y)
+        check_sums(page, stride, x, y)
         said = page.locator(".why").inner_text()
         # Padding below the photo has cells of its own; 480 pixels are a multiple of every stride.
         assert ("beyond the edge" in said) == (y < stride // 2 or x >= 480 - stride // 2)
 
 
 def test_keys_open_and_move_and_outlines_are_drawn(page: Page) -> None:
-    opened(page, "/?sample=scene-24")
+    open_page(page, "/?sample=scene-24")
     plain = pictures(page)
     canvas(page, SEGMENTATION).focus()
     page.keyboard.press("Enter")
-    shown(page)
+    find_sums(page)
     expect(page.locator(".beside")).to_have_attribute("data-pixel", "240 180")
     assert pictures(page)[2] != plain[2] and pictures(page)[1] != plain[1]
     page.keyboard.press("ArrowRight")
-    check(page, 32, 241, 180)
+    check_sums(page, 32, 241, 180)
     page.locator(".why").get_by_role("button", name="Close").click()
     expect(page.locator(".why")).to_have_count(0)
 
 
 def test_a_tap_opens_it_on_a_phone(browser: Browser, server: str) -> None:
     with visiting(browser, server, 390, 844, has_touch=True, is_mobile=True) as page:
-        opened(page, "/?sample=scene-24")
+        open_page(page, "/?sample=scene-24")
         canvas(page, SEGMENTATION).tap()
-        why = shown(page)
+        why = find_sums(page)
         box = why.bounding_box()
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
 
 
 def test_another_stride_gives_other_sums_of_the_same_pixel(page: Page) -> None:
-    opened(page, "/?sample=scene-24")
-    asked(page, 307, 223)
+    open_page(page, "/?sample=scene-24")
+    ask_why(page, 307, 223)
     before = page.locator(".why .columns").inner_text()
     option(page, "stride", "8").locator("..").click()
-    settled(page, "8$")
+    wait_until_drawn(page, "8$")
     expect(page.locator(".why .columns")).not_to_have_text(before, use_inner_text=True)
-    check(page, 8, 307, 223)
+    check_sums(page, 8, 307, 223)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browsing import installed
+from tests.support.browsing import find_browser
 
 ROOT = Path(__file__).parents[2]
 SHORT = {
@@ -25,7 +25,7 @@ def test_none_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", SHORT)
 def test_a_short_run_ends_with_a_table(name: str) -> None:
-    if name in ("interaction", "proxy") and installed() is None:
+    if name in ("interaction", "proxy") and find_browser() is None:
         pytest.skip("No chromium is installed.")
     if name == "proxy" and shutil.which("haproxy") is None:
         pytest.skip("No haproxy is installed.")

@@ -39,7 +39,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def refused(captured: Captured, *arguments: object) -> str:
+def expect_refusal(captured: Captured, *arguments: object) -> str:
     """Run a command that must do nothing; return the one line it says."""
     assert main([str(argument) for argument in arguments]) == 2
     out, err = captured.readouterr()
@@ -49,7 +49,7 @@ def refused(captured: Captured, *arguments: object) -> str:
     return lines[0]
 
 
-def size(path: Path) -> tuple[int, int]:
+def read_size(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         return image.size
 
@@ -81,7 +81,9 @@ def test_wrong_arguments_are_refused(arguments: list[str], said: str, capsys: Ca
     assert said in capsys.readouterr().err
 
 
-def test_segment_writes_what_it_can_and_names_what_it_cannot(installed: Path, tmp_path: Path, capsys: Captured) -> None:
+def test_segment_writes_what_it_can_and_names_what_it_cannot(
+    installed_models: Path, tmp_path: Path, capsys: Captured
+) -> None:
     good = save_photo(tmp_path / "good.png", 50, 90)
     turned = save_photo(tmp_path / "turned.jpg", 40, 60, orientation=6)  # lies on its side: 40 x 60 upright
     bad = tmp_path / "bad.jpg"
@@ -96,12 +98,12 @@ def test_segment_writes_what_it_can_and_names_what_it_cannot(installed: Path, tm
     kinds = ("coarse", "labels", "overlay")
     assert sorted(path.name for path in out.iterdir()) == [f"{n}.{k}.png" for n in ("good", "turned") for k in kinds]
     for kind in ("labels", "overlay"):
-        assert size(out / f"good.{kind}.png") == (90, 50)
-        assert size(out / f"turned.{kind}.png") == (40, 60)
-    assert size(out / "good.coarse.png") == (64, 36)
+        assert read_size(out / f"good.{kind}.png") == (90, 50)
+        assert read_size(out / f"turned.{kind}.png") == (40, 60)
+    assert read_size(out / "good.coarse.png") == (64, 36)
 
 
-def test_segmented_labels_are_the_segmenters(ready: None, segmenter: Segmenter, tmp_path: Path) -> None:
+def test_segmented_labels_are_the_segmenters(loaded_model: None, segmenter: Segmenter, tmp_path: Path) -> None:
     photo = save_photo(tmp_path / "photo.png", 50, 90)
     options = ["--model", "small", "--stride", "16", "--upsampling", "bilinear", "--out", str(tmp_path)]
     assert main(["segment", str(photo), *options]) == 0
@@ -112,17 +114,17 @@ def test_segmented_labels_are_the_segmenters(ready: None, segmenter: Segmenter, 
         assert tuple((image.getpalette() or [])[:6]) == segmenter.card.palette[0] + segmenter.card.palette[1]
 
 
-def test_two_photos_of_one_name_have_results_of_their_own(ready: None, tmp_path: Path, capsys: Captured) -> None:
+def test_two_photos_of_one_name_have_results_of_their_own(loaded_model: None, tmp_path: Path, capsys: Captured) -> None:
     photos = [save_photo(tmp_path / "monday" / "street.png", 32, 32), save_photo(tmp_path / "street-2.png", 32, 48)]
     photos += [save_photo(tmp_path / "tuesday" / "Street.jpg", 48, 32), save_photo(tmp_path / "street.png", 40, 32)]
     out = tmp_path / "out"
     assert main(["segment", *map(str, photos), "--model", "small", "--out", str(out)]) == 0
     sizes = {"street": (32, 32), "street-2": (48, 32), "Street-3": (32, 48), "street-4": (32, 40)}
-    assert {path.name.removesuffix(".labels.png"): size(path) for path in out.glob("*.labels.png")} == sizes
+    assert {path.name.removesuffix(".labels.png"): read_size(path) for path in out.glob("*.labels.png")} == sizes
     assert "Street.jpg are named Street-3" in capsys.readouterr().err
 
 
-def test_what_is_no_file_gets_a_sentence(ready: None, tmp_path: Path, capsys: Captured) -> None:
+def test_what_is_no_file_gets_a_sentence(loaded_model: None, tmp_path: Path, capsys: Captured) -> None:
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "large.jpg").open("wb") as file:
         file.truncate(100 * 1024**3)  # a hole, which would be read as 100 GB of zeros
@@ -135,20 +137,20 @@ def test_what_is_no_file_gets_a_sentence(ready: None, tmp_path: Path, capsys: Ca
         assert kind in line.replace("102400.0 MB", "102,400")
 
 
-def test_standard_input_is_a_photo_too(ready: None, segmenter: Segmenter, tmp_path: Path) -> None:
+def test_standard_input_is_a_photo_too(loaded_model: None, segmenter: Segmenter, tmp_path: Path) -> None:
     photo = save_photo(tmp_path / "photo.png", 50, 90)
     command = f"{sys.executable} -m fcn segment /dev/stdin --out {tmp_path} --model street"
     done = subprocess.run(f"cat {photo} | {command}", shell=True, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert size(tmp_path / "stdin.labels.png") == (90, 50)
+    assert read_size(tmp_path / "stdin.labels.png") == (90, 50)
 
 
-def test_an_output_folder_that_is_a_file(ready: None, tmp_path: Path, capsys: Captured) -> None:
+def test_an_output_folder_that_is_a_file(loaded_model: None, tmp_path: Path, capsys: Captured) -> None:
     photo = save_photo(tmp_path / "photo.png", 32, 32)
-    assert "photo.png" in refused(capsys, "segment", photo, "--model", "small", "--out", photo)
+    assert "photo.png" in expect_refusal(capsys, "segment", photo, "--model", "small", "--out", photo)
 
 
-def test_evaluate_prints_one_json_object(ready: None, data: Path, capsys: Captured) -> None:
+def test_evaluate_prints_one_json_object(loaded_model: None, data: Path, capsys: Captured) -> None:
     assert main(["evaluate", "--model", "small", "--data", str(data), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert list(report) == ["model", "images", "results"]
@@ -160,7 +162,7 @@ def test_evaluate_prints_one_json_object(ready: None, data: Path, capsys: Captur
         assert row["iou"]["class 0"] is not None and row["iou"]["class 1"] is None
 
 
-def test_evaluate_prints_a_table(ready: None, data: Path, capsys: Captured) -> None:
+def test_evaluate_prints_a_table(loaded_model: None, data: Path, capsys: Captured) -> None:
     assert main(["evaluate", "--model", "small", "--data", str(data), "--limit", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "small on 1 photos, percent"
@@ -171,7 +173,7 @@ def test_evaluate_prints_a_table(ready: None, data: Path, capsys: Captured) -> N
 
 
 def test_evaluate_compares_the_transposed_convolution_with_its_rivals(
-    ready: None, data: Path, capsys: Captured
+    loaded_model: None, data: Path, capsys: Captured
 ) -> None:
     assert main(["evaluate", "--model", "small", "--data", str(data), "--compare", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -182,50 +184,50 @@ def test_evaluate_compares_the_transposed_convolution_with_its_rivals(
     assert f"{report['scores']['mixed']['miou']:.1f}" in text
 
 
-def test_a_missing_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:
-    assert "nowhere" in refused(capsys, "evaluate", "--model", "small", "--data", tmp_path / "nowhere")
+def test_a_missing_folder(loaded_model: None, tmp_path: Path, capsys: Captured) -> None:
+    assert "nowhere" in expect_refusal(capsys, "evaluate", "--model", "small", "--data", tmp_path / "nowhere")
 
 
-def test_an_empty_folder(ready: None, tmp_path: Path, capsys: Captured) -> None:
+def test_an_empty_folder(loaded_model: None, tmp_path: Path, capsys: Captured) -> None:
     for part in ("images", "labels"):
         (tmp_path / part).mkdir()
-    assert "is empty" in refused(capsys, "evaluate", "--model", "small", "--data", tmp_path)
+    assert "is empty" in expect_refusal(capsys, "evaluate", "--model", "small", "--data", tmp_path)
 
 
-def test_a_mask_of_another_size(ready: None, data: Path, capsys: Captured) -> None:
+def test_a_mask_of_another_size(loaded_model: None, data: Path, capsys: Captured) -> None:
     Image.fromarray(np.zeros((48, 63), np.uint8)).save(data / "labels" / "two.png")
-    said = refused(capsys, "evaluate", "--model", "small", "--data", data, "--json")
+    said = expect_refusal(capsys, "evaluate", "--model", "small", "--data", data, "--json")
     assert "two.png has 63 x 48 pixels, but its photo has 64 x 48" in said
 
 
-def test_a_mask_with_an_unknown_class(ready: None, data: Path, capsys: Captured) -> None:
+def test_a_mask_with_an_unknown_class(loaded_model: None, data: Path, capsys: Captured) -> None:
     Image.fromarray(np.full((48, 64), 77, np.uint8)).save(data / "labels" / "one.png")
-    assert "77" in refused(capsys, "evaluate", "--model", "small", "--data", data, "--json")
+    assert "77" in expect_refusal(capsys, "evaluate", "--model", "small", "--data", data, "--json")
 
 
-def test_a_photo_that_is_broken(ready: None, data: Path, capsys: Captured) -> None:
+def test_a_photo_that_is_broken(loaded_model: None, data: Path, capsys: Captured) -> None:
     (data / "images" / "one.jpg").write_text("no photo")
-    assert "one.jpg" in refused(capsys, "evaluate", "--model", "small", "--data", data)
+    assert "one.jpg" in expect_refusal(capsys, "evaluate", "--model", "small", "--data", data)
 
 
-def test_an_unknown_model(ready: None, data: Path, tmp_path: Path, capsys: Captured) -> None:
+def test_an_unknown_model(loaded_model: None, data: Path, tmp_path: Path, capsys: Captured) -> None:
     photo = data / "images" / "one.jpg"
-    assert "Choose one of: small" in refused(capsys, "evaluate", "--model", "cars", "--data", data)
-    assert "Choose one of: small" in refused(capsys, "segment", photo, "--model", "cars", "--out", tmp_path)
-    assert "Choose one of: street" in refused(
+    assert "Choose one of: small" in expect_refusal(capsys, "evaluate", "--model", "cars", "--data", data)
+    assert "Choose one of: small" in expect_refusal(capsys, "segment", photo, "--model", "cars", "--out", tmp_path)
+    assert "Choose one of: street" in expect_refusal(
         capsys, "train", "--model", "cars", "--data", data, "--out", tmp_path / "cars.keras"
     )
 
 
 def test_training_data_that_will_not_do(data: Path, tmp_path: Path, capsys: Captured) -> None:
     out = tmp_path / "model.keras"
-    assert "nowhere" in refused(capsys, "train", "--data", tmp_path / "nowhere", "--out", out)
-    assert "train" in refused(capsys, "train", "--data", data, "--out", out)
-    assert "model.h5" in refused(capsys, "train", "--data", data, "--out", tmp_path / "model.h5")
+    assert "nowhere" in expect_refusal(capsys, "train", "--data", tmp_path / "nowhere", "--out", out)
+    assert "train" in expect_refusal(capsys, "train", "--data", data, "--out", out)
+    assert "model.h5" in expect_refusal(capsys, "train", "--data", data, "--out", tmp_path / "model.h5")
 
 
 def test_people_and_animals_cannot_learn_from_street_scenes(tmp_path: Path, capsys: Captured) -> None:
-    said = refused(
+    said = expect_refusal(
         capsys, "train", "--model", "people_animals", "--data", "synthetic", "--out", tmp_path / "model.keras"
     )
     assert "Synthetic scenes show streets; the model people_animals needs photos" in said

@@ -40,7 +40,7 @@ def decoder() -> Iterator[Decoder]:
 
 
 @pytest.fixture
-def wild(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoder]:
+def wild_decoder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoder]:
     """A decoder whose child runs the name of a photo as Python, as a file might that has taken over a library."""
     script = (
         "from fcn.compute import decoding_child as child\n"
@@ -58,13 +58,13 @@ def wild(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoder]:
         yield started
 
 
-def child_of(decoder: Decoder) -> int:
+def child_id(decoder: Decoder) -> int:
     process = decoder._children[0]._process
     assert process is not None
     return process.pid
 
 
-def run(decoder: Decoder, code: str) -> str:
+def run_code(decoder: Decoder, code: str) -> str:
     """The sentence in which it ends when a child runs this code."""
     with pytest.raises(PhotoError) as caught:
         decoder.decode(b"photo", code)
@@ -106,54 +106,54 @@ def test_a_child_says_the_same_sentences(decoder: Decoder, data: bytes) -> None:
 
 
 def test_a_crash_ends_in_a_sentence_and_the_next_photo_is_read(decoder: Decoder) -> None:
-    first = child_of(decoder)
+    first = child_id(decoder)
     os.kill(first, 9)
     for _ in range(2):  # the crash may be seen before the photo is sent, or after
         try:
             decoder.decode(encode(PHOTO), "photo.png")
         except PhotoError as error:
             assert str(error).startswith("photo.png cannot be decoded") and str(error).endswith("as JPEG.")
-    assert decoder.decode(encode(PHOTO)).size == (120, 160) and child_of(decoder) != first
+    assert decoder.decode(encode(PHOTO)).size == (120, 160) and child_id(decoder) != first
 
 
-def test_a_crash_while_decoding_is_a_sentence(wild: Decoder) -> None:
-    first = child_of(wild)
+def test_a_crash_while_decoding_is_a_sentence(wild_decoder: Decoder) -> None:
+    first = child_id(wild_decoder)
     for code in ("__import__('ctypes').string_at(0)", "__import__('os').abort()", "__import__('os')._exit(0)"):
-        assert "cannot be decoded" in run(wild, code)
-    assert child_of(wild) != first
+        assert "cannot be decoded" in run_code(wild_decoder, code)
+    assert child_id(wild_decoder) != first
 
 
 @pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="This system has no such limit.")
-def test_computing_for_too_long_is_a_sentence(wild: Decoder) -> None:
-    run(wild, "1 / 0")  # the child is ready
+def test_computing_for_too_long_is_a_sentence(wild_decoder: Decoder) -> None:
+    run_code(wild_decoder, "1 / 0")  # the child is ready
     start = time.perf_counter()
-    assert "takes too long" in run(wild, "[None for _ in iter(int, 1)]")
+    assert "takes too long" in run_code(wild_decoder, "[None for _ in iter(int, 1)]")
     assert time.perf_counter() - start < 9  # two seconds of a processor that others use too
 
 
-def test_waiting_for_too_long_is_a_sentence(wild: Decoder) -> None:
+def test_waiting_for_too_long_is_a_sentence(wild_decoder: Decoder) -> None:
     start = time.perf_counter()
-    assert "takes too long" in run(wild, "__import__('time').sleep(60)")
+    assert "takes too long" in run_code(wild_decoder, "__import__('time').sleep(60)")
     assert 3 < time.perf_counter() - start < 15
 
 
 @limited
-def test_too_much_memory_is_a_sentence_and_the_server_keeps_its_own(wild: Decoder) -> None:
+def test_too_much_memory_is_a_sentence_and_the_server_keeps_its_own(wild_decoder: Decoder) -> None:
     before = int(Path("/proc/self/statm").read_text().split()[1])
-    assert "cannot be decoded" in run(wild, "bytearray(600 * 1024**2)")
+    assert "cannot be decoded" in run_code(wild_decoder, "bytearray(600 * 1024**2)")
     assert int(Path("/proc/self/statm").read_text().split()[1]) - before < 10_000  # pages
 
 
 @limited
-def test_a_child_that_keeps_much_memory_is_replaced(wild: Decoder) -> None:
+def test_a_child_that_keeps_much_memory_is_replaced(wild_decoder: Decoder) -> None:
     photo = "({'shape': [1, 1, 3], 'size': [1, 1], 'notes': []}, child.np.zeros((1, 1, 3), child.np.uint8))"
-    wild.decode(b"photo", photo)
-    first = child_of(wild)
-    wild.decode(b"photo", photo)
-    assert child_of(wild) == first
-    wild.decode(b"photo", f"setattr(child, 'kept', b'x' * 200 * 1024**2) or {photo}")
-    assert child_of(wild) != first
-    wild.decode(b"photo", photo)
+    wild_decoder.decode(b"photo", photo)
+    first = child_id(wild_decoder)
+    wild_decoder.decode(b"photo", photo)
+    assert child_id(wild_decoder) == first
+    wild_decoder.decode(b"photo", f"setattr(child, 'kept', b'x' * 200 * 1024**2) or {photo}")
+    assert child_id(wild_decoder) != first
+    wild_decoder.decode(b"photo", photo)
 
 
 @limited
@@ -165,18 +165,20 @@ def test_a_child_that_keeps_much_memory_is_replaced(wild: Decoder) -> None:
         "__import__('resource').setrlimit(__import__('resource').RLIMIT_AS, (-1, -1))",
     ],
 )
-def test_a_child_has_few_rights(wild: Decoder, code: str) -> None:
-    run(wild, code)
+def test_a_child_has_few_rights(wild_decoder: Decoder, code: str) -> None:
+    run_code(wild_decoder, code)
     written = Path("/tmp/written-by-a-child")
     assert not written.exists() or written.stat().st_size == 0
     written.unlink(missing_ok=True)
 
 
-def test_a_child_knows_nothing_of_the_servers_environment(monkeypatch: pytest.MonkeyPatch, wild: Decoder) -> None:
+def test_a_child_knows_nothing_of_the_servers_environment(
+    monkeypatch: pytest.MonkeyPatch, wild_decoder: Decoder
+) -> None:
     monkeypatch.setenv("SECRET", "1")
     with Decoder(1) as decoder:
         leak = "(_ for _ in ()).throw(child.FcnError(repr(dict(__import__('os').environ))))"
-        assert "PATH" in run(decoder, leak) and "SECRET" not in run(decoder, leak)
+        assert "PATH" in run_code(decoder, leak) and "SECRET" not in run_code(decoder, leak)
 
 
 @pytest.mark.parametrize(
@@ -192,12 +194,12 @@ def test_a_child_knows_nothing_of_the_servers_environment(monkeypatch: pytest.Mo
         [],
     ],
 )
-def test_a_child_is_not_believed(wild: Decoder, values: object) -> None:
-    assert "cannot be decoded" in run(wild, f"({values!r}, child.np.zeros((2, 2, 3), child.np.uint8))")
+def test_a_child_is_not_believed(wild_decoder: Decoder, values: object) -> None:
+    assert "cannot be decoded" in run_code(wild_decoder, f"({values!r}, child.np.zeros((2, 2, 3), child.np.uint8))")
 
 
-def test_what_a_child_says_is_cleaned(wild: Decoder) -> None:
-    said = run(wild, "({'sentence': 'a\\x1b[31m' + 'b' * 9999}, None)")
+def test_what_a_child_says_is_cleaned(wild_decoder: Decoder) -> None:
+    said = run_code(wild_decoder, "({'sentence': 'a\\x1b[31m' + 'b' * 9999}, None)")
     assert said.isprintable() and len(said) == 600
 
 
@@ -222,12 +224,12 @@ def test_a_child_ends_with_its_server() -> None:
     script += "print(d._children[0]._process.pid, flush=True); import os; os.kill(os.getpid(), 9)"
     done = subprocess.run([sys.executable, "-c", script], input=encode(PHOTO), capture_output=True, cwd=ROOT)
     number, end = int(done.stdout), time.monotonic() + 10
-    while time.monotonic() < end and alive(number):
+    while time.monotonic() < end and is_alive(number):
         time.sleep(0.05)
-    assert not alive(number)
+    assert not is_alive(number)
 
 
-def alive(number: int) -> bool:
+def is_alive(number: int) -> bool:
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def converted(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def converted_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the model "small", converted by the command."""
     folder = shutil.copytree(models, tmp_path_factory.mktemp("converted") / "models")
     assert main(["convert", "--model", "small", "--folder", str(folder)]) == 0
@@ -37,9 +37,9 @@ def converted(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def litert(converted: Path) -> Segmenter:
-    card = zoo.read_card("small", converted)
-    return Segmenter(engines.load(card, folder=converted), card)
+def litert(converted_models: Path) -> Segmenter:
+    card = zoo.read_card("small", converted_models)
+    return Segmenter(engines.load(card, folder=converted_models), card)
 
 
 def assert_alike(one: Segmenter, other: Segmenter, photo: np.ndarray, max_side: int = 480) -> None:
@@ -83,9 +83,9 @@ def test_one_graph_of_keras_serves_all_sizes(segmenter: Segmenter) -> None:
 
 
 def test_a_changed_or_missing_conversion_is_not_used(
-    converted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    converted_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = shutil.copytree(converted, tmp_path / "models")
+    folder = shutil.copytree(converted_models, tmp_path / "models")
     file = folder / f"small{zoo.CONVERTED}"
     card = zoo.read_card("small", folder)
     with file.open("ab") as end:
@@ -100,19 +100,19 @@ def test_a_changed_or_missing_conversion_is_not_used(
         engines.load(card, "litert", folder)
 
 
-def test_a_model_that_is_trained_again_loses_its_conversion(converted: Path, models: Path) -> None:
-    assert zoo.read_card("small", converted).converted
+def test_a_model_that_is_trained_again_loses_its_conversion(converted_models: Path, models: Path) -> None:
+    assert zoo.read_card("small", converted_models).converted
     trained = zoo.read_card("small", models)  # as `train` writes it
     with pytest.raises(ModelError, match="small is not converted. Run: python -m fcn convert --model small"):
-        engines.load(trained, "litert", converted)
+        engines.load(trained, "litert", converted_models)
 
 
-def test_without_litert_keras_runs(converted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_litert_keras_runs(converted_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    card = zoo.read_card("small", converted)
-    assert engines.load(card, folder=converted).name == "keras"
+    card = zoo.read_card("small", converted_models)
+    assert engines.load(card, folder=converted_models).name == "keras"
     with pytest.raises(ModelError, match="small cannot run on LiteRT"):
-        engines.load(card, "litert", converted)
+        engines.load(card, "litert", converted_models)
 
 
 @pytest.mark.slow
@@ -145,5 +145,5 @@ def test_a_served_photo_does_not_import_tensorflow() -> None:
     assert run.returncode == 0, run.stderr
 
 
-def test_the_card_of_a_conversion_differs_in_nothing_else(converted: Path, models: Path) -> None:
-    assert replace(zoo.read_card("small", converted), converted="") == zoo.read_card("small", models)
+def test_the_card_of_a_conversion_differs_in_nothing_else(converted_models: Path, models: Path) -> None:
+    assert replace(zoo.read_card("small", converted_models), converted="") == zoo.read_card("small", models)

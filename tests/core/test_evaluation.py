@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def with_mask(folder: Path, mask: np.ndarray) -> tuple[Path, Path]:
+def replace_mask(folder: Path, mask: np.ndarray) -> tuple[Path, Path]:
     """Put another mask beside photo a."""
     Image.fromarray(mask).save(folder / "labels" / "a.png")
     return find_pairs(folder)[0]
@@ -62,7 +62,7 @@ def test_a_photo_without_a_mask(folder: Path) -> None:
 def test_a_pair_is_read_as_it_is(folder: Path) -> None:
     mask = np.arange(1200, dtype=np.uint8).reshape(30, 40) % 11
     mask[0, 0] = 255
-    photo, labels = read_pair(with_mask(folder, mask), 11)
+    photo, labels = read_pair(replace_mask(folder, mask), 11)
     np.testing.assert_array_equal(photo, smooth_photo(30, 40, seed=1))
     np.testing.assert_array_equal(labels, mask)
     assert labels.dtype == np.uint8
@@ -70,31 +70,31 @@ def test_a_pair_is_read_as_it_is(folder: Path) -> None:
 
 def test_a_photo_is_read_at_working_size_and_its_mask_at_its_own(folder: Path) -> None:
     mask = np.zeros((30, 40), np.uint8)
-    photo, labels = read_pair(with_mask(folder, mask), 11, max_side=20)
+    photo, labels = read_pair(replace_mask(folder, mask), 11, max_side=20)
     np.testing.assert_array_equal(photo, shrink(smooth_photo(30, 40, seed=1), 20))
     assert photo.shape == (15, 20, 3) and labels.shape == (30, 40)
 
 
 def test_a_mask_of_another_size(folder: Path) -> None:
     with pytest.raises(MaskError, match="a.png has 40 x 29 pixels, but its photo has 40 x 30"):
-        read_pair(with_mask(folder, np.zeros((29, 40), np.uint8)), 11)
+        read_pair(replace_mask(folder, np.zeros((29, 40), np.uint8)), 11)
 
 
 def test_a_mask_in_colour(folder: Path) -> None:
     with pytest.raises(MaskError, match="a.png has 3 channels"):
-        read_pair(with_mask(folder, np.zeros((30, 40, 3), np.uint8)), 11)
+        read_pair(replace_mask(folder, np.zeros((30, 40, 3), np.uint8)), 11)
 
 
 def test_a_mask_with_an_unknown_class(folder: Path) -> None:
     mask = np.zeros((30, 40), np.uint8)
     mask[5, 5] = 11
     with pytest.raises(MaskError, match="a.png has values that are not classes: 11. .* 0 to 10"):
-        read_pair(with_mask(folder, mask), 11)
+        read_pair(replace_mask(folder, mask), 11)
 
 
 @pytest.mark.parametrize("keep", [0, 20, 60])
 def test_a_mask_that_is_broken(folder: Path, keep: int) -> None:
-    pair = with_mask(folder, np.random.default_rng(0).integers(0, 11, (30, 40), dtype=np.uint8))
+    pair = replace_mask(folder, np.random.default_rng(0).integers(0, 11, (30, 40), dtype=np.uint8))
     pair[1].write_bytes(pair[1].read_bytes()[:keep])
     with pytest.raises(MaskError, match="a.png (is empty|.*not an image|is damaged)"):
         read_pair(pair, 11)
@@ -107,7 +107,7 @@ def test_a_photo_that_is_broken(folder: Path) -> None:
         read_pair(pair, 11)
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, *labels: np.ndarray) -> None:
+def fix_labels(monkeypatch: pytest.MonkeyPatch, *labels: np.ndarray) -> None:
     """Let the segmenter find these labels, one photo after the other, whatever it is asked."""
     turns = iter(np.repeat(np.arange(len(labels)), len(STRIDES) * len(UPSAMPLINGS) + 1))  # and "mixed"
 
@@ -129,7 +129,7 @@ def test_perfect_labels_score_100_and_absent_classes_nothing(
 ) -> None:
     truth = np.zeros((40, 50), np.uint8)
     truth[:, 20:] = 3
-    answer(monkeypatch, truth)
+    fix_labels(monkeypatch, truth)
     for row in evaluate(segmenter, [(smooth_photo(40, 50), truth)]):
         assert (row["miou"], row["pixel_accuracy"], row["boundary_f1"]) == (100, 100, 100)
         assert row["iou"] == {name: 100 if name in ("class 0", "class 3") else None for name in segmenter.card.classes}
@@ -140,7 +140,7 @@ def test_constant_labels_score_as_counted_by_hand(segmenter: Segmenter, monkeypa
     first[:3] = 0  # 30 pixels of class 0, 70 of class 1
     second[:, :4] = 2  # 40 of class 2, 160 of class 1, of which 60 are ignored
     second[:, 14:] = 255
-    answer(monkeypatch, np.ones((10, 10), np.uint8), np.ones((10, 20), np.uint8))
+    fix_labels(monkeypatch, np.ones((10, 10), np.uint8), np.ones((10, 20), np.uint8))
     samples = [(smooth_photo(10, 10), first), (smooth_photo(10, 20), second)]
     for row in evaluate(segmenter, samples):
         iou_1 = 100 * 170 / 240  # 70 + 100 of 100 + 140 pixels
@@ -154,7 +154,7 @@ def test_constant_labels_score_as_counted_by_hand(segmenter: Segmenter, monkeypa
 def test_labels_are_compared_at_the_masks_own_size(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = np.zeros((80, 120), np.uint8)
     truth[:, 60:] = 1
-    answer(monkeypatch, truth[::2, ::2])
+    fix_labels(monkeypatch, truth[::2, ::2])
     for row in evaluate(segmenter, [(smooth_photo(80, 120), truth)], max_side=60):
         assert row["pixel_accuracy"] == 100
 

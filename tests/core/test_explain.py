@@ -11,18 +11,18 @@ from fcn.model.upsampling import bilinear_kernel
 STRIDES, SIZES, SIDES = (2, 3, 4), (1, 2, 3, 4, 7), (2, 5)
 
 
-def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+def random_numbers(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+def upsample_by_keras(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     layer = keras.layers.Conv2DTranspose(1, len(kernel), stride, padding="same", use_bias=False)
     layer.build((None, None, None, 1))
     layer.kernel.assign(kernel[:, :, np.newaxis, np.newaxis])
     return np.asarray(keras.ops.convert_to_numpy(layer(scores[np.newaxis, :, :, np.newaxis])))[0, :, :, 0]
 
 
-def by_stamping(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+def upsample_by_stamping(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """Each cell lays its kernel, times its score, onto the output; of the surplus the smaller half goes first."""
     size, (height, width) = len(kernel), scores.shape
     full = np.zeros((height * stride + size, width * stride + size))
@@ -39,16 +39,16 @@ def by_stamping(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarr
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("side", SIDES)
 def test_transposed_is_keras_and_is_stamping(stride: int, size: int, side: int) -> None:
-    scores, kernel = numbers(side, side + 1), numbers(size, size, seed=1)
+    scores, kernel = random_numbers(side, side + 1), random_numbers(size, size, seed=1)
     found = explain.transposed(scores, stride, kernel)
-    np.testing.assert_allclose(found, by_stamping(scores, stride, kernel), atol=1e-12)
-    np.testing.assert_allclose(found, by_keras(scores, stride, kernel), atol=1e-5)
+    np.testing.assert_allclose(found, upsample_by_stamping(scores, stride, kernel), atol=1e-12)
+    np.testing.assert_allclose(found, upsample_by_keras(scores, stride, kernel), atol=1e-5)
 
 
 @pytest.mark.parametrize("stride", (1, *STRIDES))
 @pytest.mark.parametrize("size", SIZES)
 def test_products_of_every_pixel_sum_to_it(stride: int, size: int) -> None:
-    scores, kernel = numbers(2, 3), numbers(size, size, seed=1)
+    scores, kernel = random_numbers(2, 3), random_numbers(size, size, seed=1)
     full = explain.transposed(scores, stride, kernel)
     for row, column in np.ndindex(full.shape):
         terms = explain.products(scores, stride, kernel, row, column)
@@ -76,7 +76,7 @@ def test_bilinear_kernel_of_an_even_stride_is_the_networks(stride: int) -> None:
 
 @pytest.mark.parametrize("stride", (1, *STRIDES))
 def test_bilinear_kernel_interpolates_inside(stride: int) -> None:
-    scores = numbers(4, 5)
+    scores = random_numbers(4, 5)
     size = len(explain.kernel("bilinear", stride))
     found = explain.transposed(scores, stride, explain.kernel("bilinear", stride))
     expected = ndimage.zoom(scores, stride, order=1, mode="nearest", grid_mode=True)
@@ -86,7 +86,7 @@ def test_bilinear_kernel_interpolates_inside(stride: int) -> None:
 
 @pytest.mark.parametrize("stride", (1, *STRIDES))
 def test_nearest_kernel_repeats_each_score(stride: int) -> None:
-    scores = numbers(3, 4)
+    scores = random_numbers(3, 4)
     found = explain.transposed(scores, stride, explain.kernel("nearest", stride))
     np.testing.assert_array_equal(found, scores.repeat(stride, 0).repeat(stride, 1))
 
@@ -102,7 +102,7 @@ def test_kernel_refuses_what_it_does_not_know(kind: str, stride: int) -> None:
 def test_overlap_counts_the_cells_that_reach_a_pixel(stride: int, size: int) -> None:
     cells = 5
     one_each = np.eye(cells * cells).reshape(-1, cells, cells)
-    reached = sum(by_stamping(cell, stride, np.ones((size, size))) != 0 for cell in one_each)
+    reached = sum(upsample_by_stamping(cell, stride, np.ones((size, size))) != 0 for cell in one_each)
     found = explain.overlap(cells, stride, size)
     np.testing.assert_array_equal(found, reached)
     inside = explain.inner(found, stride, size)
@@ -131,7 +131,7 @@ def test_64_over_32_reaches_each_inner_pixel_from_two_by_two_cells() -> None:
 
 
 def test_ranking_names_the_pair_that_changed_most_first() -> None:
-    before = numbers(4, 4, 3, 3)
+    before = random_numbers(4, 4, 3, 3)
     after = before.copy()
     after[..., 2, 0] += 0.5  # Keras' order: output 2, input 0
     after[0, 0, 1, 1] -= 3
@@ -142,13 +142,13 @@ def test_ranking_names_the_pair_that_changed_most_first() -> None:
 
 
 def test_half_pixel_row_is_scipys_and_keeps_the_mean_of_a_pair() -> None:
-    row = numbers(5)
+    row = random_numbers(5)
     expected = ndimage.zoom(row, 4, order=1, mode="nearest", grid_mode=True)
     np.testing.assert_allclose(explain.enlarged_row(row, 4, False), expected, atol=1e-12)
 
 
 def test_align_corners_row_is_scipys_and_keeps_both_ends() -> None:
-    row = numbers(5)
+    row = random_numbers(5)
     found = explain.enlarged_row(row, 4, True)
     np.testing.assert_allclose(found, ndimage.zoom(row, 4, order=1, grid_mode=False), atol=1e-12)
     assert (found[0], found[-1]) == (row[0], pytest.approx(row[-1]))
@@ -161,6 +161,6 @@ def test_a_single_number_is_repeated(align: bool) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_regions_are_scipys(seed: int) -> None:
-    mask = numbers(20, 30, seed=seed) > 0.3
+    mask = random_numbers(20, 30, seed=seed) > 0.3
     assert explain.regions(mask) == ndimage.label(mask)[1]
     assert explain.regions(np.zeros((3, 3), bool)) == 0

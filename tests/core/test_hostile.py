@@ -25,7 +25,7 @@ TOLD = {case.name: case for case in [*CASES, *MASKS]}
 LIBTIFF = re.compile(r"(tempfile\.tif|JPEG\w*|LZW\w*|Fax\w*|\w*Deflate\w*|TIFF\w*|[A-Z]\w+Decode\w*): [^/]*\.?")
 
 
-def child(*arguments: str, patience: int = 400) -> list[dict[str, Any]]:
+def run_child(*arguments: str, patience: int = 400) -> list[dict[str, Any]]:
     """What hostile.py prints. It must not crash, nor hang, nor leave a word in the log of a server."""
     command = [sys.executable, "-X", "faulthandler", hostile.__file__, *arguments]
     freed_at_once = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
@@ -47,12 +47,12 @@ def child(*arguments: str, patience: int = 400) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def results() -> list[dict[str, Any]]:
     """What came of every case, each time that it was decoded."""
-    found = [result for result in child("cases") if "run" in result]
+    found = [result for result in run_child("cases") if "run" in result]
     assert {result["name"] for result in found} == set(TOLD)
     return found
 
 
-def wrong(case: Case, result: dict[str, Any]) -> str | None:
+def find_fault(case: Case, result: dict[str, Any]) -> str | None:
     """What is wrong with a result; None if nothing is."""
     outcome, said = result["outcome"], result.get("said", "")
     if outcome not in (PHOTO, SENTENCE):
@@ -77,7 +77,7 @@ def wrong(case: Case, result: dict[str, Any]) -> str | None:
 
 
 def test_every_file_ends_in_its_photo_or_in_a_plain_sentence(results: list[dict[str, Any]]) -> None:
-    found = [(result["name"], result["run"], wrong(TOLD[result["name"]], result)) for result in results]
+    found = [(result["name"], result["run"], find_fault(TOLD[result["name"]], result)) for result in results]
     assert not [finding for finding in found if finding[2]]
 
 
@@ -97,7 +97,7 @@ def test_every_file_takes_little_memory(results: list[dict[str, Any]]) -> None:
 
 
 def test_damaged_files_give_a_photo_or_a_plain_sentence() -> None:
-    (counts,) = child("mutations", "6000")
+    (counts,) = run_child("mutations", "6000")
     print(counts)
     assert counts[PHOTO] > 500 and counts[SENTENCE] > 500
 

@@ -34,7 +34,7 @@ def noise(height: int, width: int, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
-def smooth(height: int, width: int) -> np.ndarray:
+def ramp_photo(height: int, width: int) -> np.ndarray:
     """(H, W, 3) uint8 ramps: a different value in every corner, and kind to JPEG."""
     rows, columns = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     return np.stack([rows * 200, columns * 200, 100 + rows * columns * 100], -1).astype(np.uint8)
@@ -61,7 +61,7 @@ def decode(data: bytes, name: str = "photo") -> images.Photo:
     return images.decode(data, name, max_side=None)
 
 
-def refused(data: bytes, name: str = "photo") -> str:
+def expect_refusal(data: bytes, name: str = "photo") -> str:
     """The message of the PhotoError that the bytes must give, checked for traces of Pillow."""
     with pytest.raises(PhotoError) as caught:
         decode(data, name)
@@ -84,14 +84,14 @@ def test_lossless_formats_keep_every_pixel(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
 def test_lossy_formats_keep_colours_closely(form: str) -> None:
-    array = smooth(64, 80)
+    array = ramp_photo(64, 80)
     photo = decode(encode(array, form, quality=95))
     assert np.abs(photo.pixels.astype(int) - array).mean() < 3
 
 
 def test_heic_is_read_where_its_library_is_installed() -> None:
     pytest.importorskip("pillow_heif")
-    array = smooth(64, 80)
+    array = ramp_photo(64, 80)
     photo = decode(encode(array, "HEIF", quality=95))
     assert photo.size == (64, 80) and np.abs(photo.pixels.astype(int) - array).mean() < 5
 
@@ -99,7 +99,7 @@ def test_heic_is_read_where_its_library_is_installed() -> None:
 def test_heic_without_its_library_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "HEIF", ())
     for brand in (b"heic", b"mif1"):
-        message = refused(struct.pack(">I", 24) + b"ftyp" + brand + bytes(12))
+        message = expect_refusal(struct.pack(">I", 24) + b"ftyp" + brand + bytes(12))
         assert "HEIC" in message and "Save it as JPEG" in message
     script = "import sys; sys.modules['pillow_heif'] = None; from fcn.photos import images; print(images.FORMAT_NAMES)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
@@ -139,12 +139,12 @@ def test_every_mode_becomes_rgb(mode: str, colour: Any, expected: tuple[int, int
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I", "F"])
 def test_every_mode_arrives_through_a_file(mode: str) -> None:
-    photo = decode(encode(Image.fromarray(smooth(20, 30)).convert(mode), "TIFF"))
+    photo = decode(encode(Image.fromarray(ramp_photo(20, 30)).convert(mode), "TIFF"))
     assert photo.pixels.shape == (20, 30, 3) and photo.pixels.std() > 10
 
 
 def test_lab_file_keeps_its_colours() -> None:
-    array = smooth(40, 50)
+    array = ramp_photo(40, 50)
     spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     lab = ImageCms.profileToProfile(Image.fromarray(array), *spaces, outputMode="LAB")
     assert lab is not None
@@ -222,7 +222,7 @@ def test_odd_floats_are_no_obstacle(values: list[float]) -> None:
     "orientation, form", [*((turn, "JPEG") for turn in range(1, 9)), (6, "PNG"), (6, "WEBP"), (6, "TIFF")]
 )
 def test_exif_orientation(orientation: int, form: str) -> None:
-    upright = smooth(48, 80)
+    upright = ramp_photo(48, 80)
     stored = {  # what a camera held so would write; inverses of the turns in the EXIF standard
         1: upright,
         2: upright[:, ::-1],
@@ -245,7 +245,7 @@ def test_exif_orientation(orientation: int, form: str) -> None:
 def test_huge_or_broken_colour_profile_is_ignored(form: str) -> None:
     profile = noise(1000, 700).tobytes()  # over 2 MB: Pillow itself refuses a PNG with this
     for icc in (profile, b"broken"):
-        assert decode(encode(smooth(48, 80), form, icc_profile=icc)).size == (48, 80)
+        assert decode(encode(ramp_photo(48, 80), form, icc_profile=icc)).size == (48, 80)
 
 
 @pytest.mark.parametrize(("form", "extra"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {})])
@@ -281,7 +281,7 @@ def test_any_size_reaches_the_network(height: int, width: int) -> None:
 def test_a_light_copy_is_smaller_and_remembers_the_own_size() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    stored = smooth(1200, 1600)
+    stored = ramp_photo(1200, 1600)
     photo = images.decode_light(encode(stored, "JPEG", quality=95, exif=exif), side=390)
     assert photo.size == (1600, 1200) and photo.pixels.shape == (400, 300, 3)
     ramps = np.abs(photo.pixels.astype(int) - np.rot90(stored, -1)[2::4, 2::4])
@@ -297,7 +297,7 @@ ODD_SIZES = [(3000, 4000), (4000, 3000), (1999, 3000), (2251, 3000), (3000, 1688
 
 @pytest.mark.parametrize(("height", "width"), ODD_SIZES)
 def test_the_working_size_comes_from_the_photos_own_size(height: int, width: int) -> None:
-    data = encode(smooth(height, width), "JPEG", quality=80)
+    data = encode(ramp_photo(height, width), "JPEG", quality=80)
     light = images.decode_light(data)
     assert max(light.pixels.shape) < 2 * images.LARGEST
     for side in (320, 480, 640, 800, 960):
@@ -318,7 +318,7 @@ def test_all_pixels_shrink_like_the_file_that_they_come_from() -> None:
 
 
 def test_a_copy_that_is_too_small_is_refused() -> None:
-    photo = images.decode(encode(smooth(1200, 1600)))
+    photo = images.decode(encode(ramp_photo(1200, 1600)))
     with pytest.raises(ValueError, match="Decode it larger"):
         images.shrink(photo, 640)
 
@@ -335,21 +335,21 @@ def test_sha256_is_that_of_the_upload() -> None:
 
 
 def test_no_bytes_and_no_image() -> None:
-    assert "empty (0 bytes)" in refused(b"")
-    message = refused(b"Dear sir, please find attached my photo." * 20, "street.jpg")
+    assert "empty (0 bytes)" in expect_refusal(b"")
+    message = expect_refusal(b"Dear sir, please find attached my photo." * 20, "street.jpg")
     assert "street.jpg" in message and "JPEG, PNG" in message and "800 bytes" in message
-    refused(b"\0" * 1000)
-    refused(b"%PDF-1.7 " + bytes(100))
-    refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    expect_refusal(b"\0" * 1000)
+    expect_refusal(b"%PDF-1.7 " + bytes(100))
+    expect_refusal(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 
 @pytest.mark.parametrize("form", ["PPM", "ICO", "TGA"])
 def test_formats_that_are_not_offered(form: str) -> None:
-    refused(encode(noise(32, 32), form))
+    expect_refusal(encode(noise(32, 32), form))
 
 
 def test_too_many_bytes() -> None:
-    message = refused(b"\xff\xd8\xff" + bytes(files.MAX_BYTES + 100_000))
+    message = expect_refusal(b"\xff\xd8\xff" + bytes(files.MAX_BYTES + 100_000))
     assert "20.1 MB" in message and "limit is 20 MB" in message
 
 
@@ -362,7 +362,7 @@ def test_bomb_is_refused_before_it_is_decoded(limit: int | None, monkeypatch: py
         warnings.simplefilter("error")
         tracemalloc.start()
         start = time.perf_counter()
-        message = refused(data)
+        message = expect_refusal(data)
         taken, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert taken < 0.5 and peak < 2_000_000
@@ -371,20 +371,20 @@ def test_bomb_is_refused_before_it_is_decoded(limit: int | None, monkeypatch: py
 
 @pytest.mark.parametrize("side", [100_000, 2_000_000_000])
 def test_sizes_beyond_pillows_own_error_are_told_too(side: int) -> None:
-    assert f"{side} x {side}" in refused(bare_png(side, side, 8, 2, zlib.compress(b"\0")))
+    assert f"{side} x {side}" in expect_refusal(bare_png(side, side, 8, 2, zlib.compress(b"\0")))
 
 
 def test_the_largest_photo_is_accepted() -> None:
     photo = decode(bare_png(10_000, 5_000, 1, 0, zlib.compress(bytes(5_000 * 1_251), 1)))
     assert photo.size == (5_000, 10_000)
-    refused(bare_png(10_000, 5_001, 1, 0, zlib.compress(bytes(5_001 * 1_251), 1)))
+    expect_refusal(bare_png(10_000, 5_001, 1, 0, zlib.compress(bytes(5_001 * 1_251), 1)))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.98])
 def test_truncated(form: str, kept: float) -> None:
     data = encode(noise(100, 120), form)
-    message = refused(data[: int(len(data) * kept)])
+    message = expect_refusal(data[: int(len(data) * kept)])
     assert "damaged" in message
 
 
@@ -394,7 +394,7 @@ def test_whatever_pillow_raises_is_said_plainly(error: type[Exception], monkeypa
         raise error("PIL internals")
 
     monkeypatch.setattr(Image.Image, "convert", fail)
-    assert "damaged" in refused(encode(noise(32, 32)[..., 0]))
+    assert "damaged" in expect_refusal(encode(noise(32, 32)[..., 0]))
 
 
 # To the network and back
@@ -413,10 +413,10 @@ def test_network_input_of_a_small_photo_is_the_photo_itself() -> None:
     ("own", "working"), [((3000, 4000), (360, 480)), ((500, 375), (480, 360)), ((480, 480), (480, 480))]
 )
 def test_network_input_keeps_the_aspect_ratio(own: tuple[int, int], working: tuple[int, int]) -> None:
-    fed = images.network_input(smooth(*own))
+    fed = images.network_input(ramp_photo(*own))
     assert (fed.height, fed.width) == working
     photo = fed.array[0, : fed.height, : fed.width]
-    assert np.abs(photo - smooth(*working)).mean() < 2 and photo.min() >= 0 and photo.max() <= 255
+    assert np.abs(photo - ramp_photo(*working)).mean() < 2 and photo.min() >= 0 and photo.max() <= 255
 
 
 def test_shrinking_does_not_alias() -> None:

@@ -28,7 +28,7 @@ ORDER = (
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "app.py", *(ROOT / "fcn").rglob("*.py")])
 
 
-def imported(file: str) -> Iterator[str]:
+def list_imports(file: str) -> Iterator[str]:
     """Full names of all modules that a file imports, at any depth of its code."""
     for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -38,13 +38,13 @@ def imported(file: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def part(module: str) -> str:
+def name_part(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
 def test_streamlit_and_training_packages_stay_where_they_belong() -> None:
     for file in FILES:
-        packages = {name.split(".")[0] for name in imported(file)}
+        packages = {name.split(".")[0] for name in list_imports(file)}
         if not (file == "app.py" or file.startswith("fcn/ui/")):
             assert "streamlit" not in packages, file
         if not file.startswith("fcn/training/"):
@@ -53,14 +53,14 @@ def test_streamlit_and_training_packages_stay_where_they_belong() -> None:
 
 def test_a_module_imports_only_what_comes_before_it() -> None:
     for file in FILES:
-        own = part(file.removesuffix(".py").replace("/", "."))
+        own = name_part(file.removesuffix(".py").replace("/", "."))
         if file in ("app.py", "fcn/__init__.py"):
             continue
         assert own in ORDER, f"{own} has no place in the order"
         allowed = ORDER if own in ("ui", "__main__") else ORDER[: ORDER.index(own)]
-        for name in imported(file):
+        for name in list_imports(file):
             if name.split(".")[0] == "fcn":
-                assert part(name) in allowed or part(name) == own, f"{file} imports {name}"
+                assert name_part(name) in allowed or name_part(name) == own, f"{file} imports {name}"
 
 
 def test_nothing_but_the_command_line_imports_training_when_it_is_loaded() -> None:

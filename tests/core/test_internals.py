@@ -45,7 +45,7 @@ def test_pillow_names_what_opens_a_format(name: str) -> None:
 def test_an_upload_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MultiPartParser, "spool_max_size", 10)
 
-    async def on_disk(size: int) -> bool:
+    async def is_on_disk(size: int) -> bool:
         async def body():  # type: ignore[no-untyped-def]
             yield (
                 b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
@@ -62,9 +62,9 @@ def test_an_upload_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         finally:
             await form.close()
 
-    assert asyncio.run(on_disk(1000)), "the limit is not read from here any more"
+    assert asyncio.run(is_on_disk(1000)), "the limit is not read from here any more"
     internals.keep_uploads_in_memory(2000)
-    assert not asyncio.run(on_disk(1000))
+    assert not asyncio.run(is_on_disk(1000))
 
 
 def test_streamlit_asks_nobody_for_its_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ RUNNER = (
 )
 
 
-def run(folder: Path, programs: Sequence[str]) -> list[Image.Image]:
+def run_programs(folder: Path, programs: Sequence[str]) -> list[Image.Image]:
     """Run programs in a folder; return the pictures that they write."""
     files = [f"program{index}.py" for index in range(len(programs))]
     for file, program in zip(files, programs, strict=True):
@@ -51,7 +51,7 @@ def test_every_stride_and_upsampling_with_shape_channels(segmenter: Segmenter, m
     assert scores.shape.shape[2] > 0
     settings = list(product(STRIDES, UPSAMPLINGS))
     programs = [keras_code.write(segmenter.card, scores.shape.shape[2], *way, name, 160) for way in settings]
-    for way, program, picture in zip(settings, programs, run(tmp_path, programs), strict=True):
+    for way, program, picture in zip(settings, programs, run_programs(tmp_path, programs), strict=True):
         np.testing.assert_array_equal(np.asarray(picture), segmenter.upsample(scores, *way).labels, err_msg=str(way))
         palette = np.reshape(np.array(picture.getpalette()), (-1, 3))[: len(segmenter.card.palette)]
         np.testing.assert_array_equal(palette, segmenter.card.palette)
@@ -72,7 +72,7 @@ def test_samples_of_the_shipped_models(model: str, tmp_path: Path) -> None:
     programs = [on_the_page.write(model, chosen, *way) for way in settings]
     known = Segmenter.load(model)
     scores = known.score(chosen.read().pixels)
-    for way, picture in zip(settings, run(tmp_path, programs), strict=True):
+    for way, picture in zip(settings, run_programs(tmp_path, programs), strict=True):
         differ = np.asarray(picture) != known.upsample(scores, *way).labels
         assert differ.mean() < 1e-4, way  # LiteRT rounds otherwise than Keras: a draw may go to the other class
 

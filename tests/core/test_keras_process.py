@@ -25,7 +25,7 @@ def keras() -> Iterator[KerasProcess]:
     process.stop()
 
 
-def expected(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+def upsample_by_scipy(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """By SciPy: stretched with zeros, convolved, the rim cut off."""
     height, width = scores.shape
     stretched = np.zeros(((height - 1) * stride + 1, (width - 1) * stride + 1))
@@ -41,7 +41,7 @@ def test_keras_gives_a_convolution_over_stretched_scores(keras: KerasProcess, st
     scores, kernel = rng.normal(size=(3, 4)), rng.normal(size=(size, size))
     found = keras.transposed(scores, stride, kernel)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected(scores, stride, kernel), atol=1e-5)
+    np.testing.assert_allclose(found, upsample_by_scipy(scores, stride, kernel), atol=1e-5)
 
 
 def test_threads_get_their_own_answers(keras: KerasProcess) -> None:

@@ -16,7 +16,9 @@ SMALL = Settings(pictures=4)
 
 
 @pytest.fixture
-def shaped(network: object, card: object, models: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Segmenter]:
+def shaped_segmenter(
+    network: object, card: object, models: object, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Segmenter]:
     """A model with shape channels in place of the street model."""
     from fcn.model import engines
 
@@ -105,8 +107,8 @@ def test_pictures_come_in_turn_and_with_one_picture_it_alone() -> None:
     assert [next(learning._order(1, 1)).tolist() for _ in range(2)] == [[0], [0]]
 
 
-def test_with_shape_channels_the_layer_sees_them(shaped: Segmenter) -> None:
-    extra = shaped.kernel(32).shape[3] - 11
+def test_with_shape_channels_the_layer_sees_them(shaped_segmenter: Segmenter) -> None:
+    extra = shaped_segmenter.kernel(32).shape[3] - 11
     assert extra > 0
     learner = Learner(Settings(shape=True, pictures=1, rate=0.01), unseen=1, seen=1)
     before = learner.measure()

@@ -25,7 +25,7 @@ def encode(image: Image.Image | np.ndarray, form: str = "PNG", **options: Any) -
     return file.getvalue()
 
 
-def refused(data: bytes, size: tuple[int, int] = (2, 4)) -> str:
+def expect_refusal(data: bytes, size: tuple[int, int] = (2, 4)) -> str:
     """The message of the MaskError that the bytes must give."""
     with pytest.raises(MaskError) as caught:
         read_mask(data, size, len(CLASSES), PALETTE)
@@ -65,23 +65,23 @@ def test_mask_with_a_colour_table_and_pixels_to_ignore() -> None:
 
 
 def test_mask_that_does_not_fit() -> None:
-    message = refused(encode(TRUTH), size=(4, 2))
+    message = expect_refusal(encode(TRUTH), size=(4, 2))
     assert "4 x 2" in message and "2 x 4" in message
-    message = refused(encode(np.arange(8, dtype=np.uint8).reshape(2, 4)))
+    message = expect_refusal(encode(np.arange(8, dtype=np.uint8).reshape(2, 4)))
     assert "3, 4, 5, 6, 7." in message and "0 to 2" in message
-    message = refused(encode(np.arange(10, 18, dtype=np.uint8).reshape(2, 4)))
+    message = expect_refusal(encode(np.arange(10, 18, dtype=np.uint8).reshape(2, 4)))
     assert "10, 11, 12, 13, 14, ..." in message
-    message = refused(encode(np.full((2, 4, 3), 254, np.uint8)))
+    message = expect_refusal(encode(np.full((2, 4, 3), 254, np.uint8)))
     assert "(254, 254, 254)" in message
 
 
 def test_mask_that_is_no_mask() -> None:
-    assert "PNG" in refused(encode(np.zeros((2, 4, 3), np.uint8), "JPEG"))
-    assert "empty" in refused(b"")
-    assert "megapixels" in refused(encode(Image.new("1", (10_000, 5_001))))
+    assert "PNG" in expect_refusal(encode(np.zeros((2, 4, 3), np.uint8), "JPEG"))
+    assert "empty" in expect_refusal(b"")
+    assert "megapixels" in expect_refusal(encode(Image.new("1", (10_000, 5_001))))
     noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
-    assert "damaged" in refused(encode(noise)[:3000], size=(60, 60))
-    assert "2 channels" in refused(encode(Image.new("LA", (4, 2))))
+    assert "damaged" in expect_refusal(encode(noise)[:3000], size=(60, 60))
+    assert "2 channels" in expect_refusal(encode(Image.new("LA", (4, 2))))
 
 
 def test_without_a_palette_only_indices_count() -> None:

@@ -19,7 +19,7 @@ def blobs(height: int, width: int, classes: int, seed: int) -> np.ndarray:
     return ndimage.gaussian_filter(values, (0, 6, 6)).argmax(0).astype(np.uint8)
 
 
-def with_ignored(labels: np.ndarray, seed: int) -> np.ndarray:
+def ignore_spots(labels: np.ndarray, seed: int) -> np.ndarray:
     """The same labels with a tenth of the area ignored, in spots."""
     spots = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=labels.shape), 3)
     return np.where(spots > np.quantile(spots, 0.9), IGNORE_LABEL, labels).astype(np.uint8)
@@ -72,7 +72,7 @@ def test_confusion_matrix_by_hand() -> None:
 @pytest.mark.parametrize("classes", [2, 11, 21, 255])
 def test_scores_agree_with_sets_of_pixels(classes: int) -> None:
     random = np.random.default_rng(classes)
-    truth = with_ignored(random.integers(0, classes, (50, 70), dtype=np.uint8), 3)
+    truth = ignore_spots(random.integers(0, classes, (50, 70), dtype=np.uint8), 3)
     prediction = np.where(random.random(truth.shape) < 0.5, truth, random.integers(0, classes, truth.shape))
     prediction = np.where(truth == IGNORE_LABEL, 0, prediction).astype(np.uint8)
     matrix = metrics.confusion_matrix(truth, prediction, classes)
@@ -125,7 +125,7 @@ def test_errors_tell_the_values_received() -> None:
 @pytest.mark.parametrize("tolerance", [0.0, 0.0075, 0.03])
 def test_boundary_f1_agrees_with_distance_transforms(shape: tuple[int, int], tolerance: float) -> None:
     for seed in range(3):
-        truth = with_ignored(blobs(*shape, 6, seed), seed)
+        truth = ignore_spots(blobs(*shape, 6, seed), seed)
         for prediction in (np.roll(truth, 2, axis=seed % 2), blobs(*shape, 6, seed + 10), truth[::-1, ::-1]):
             prediction = np.where(prediction == IGNORE_LABEL, 0, prediction).astype(np.uint8)
             expected = naive_boundary_f1(truth, prediction, tolerance)
@@ -184,7 +184,7 @@ def test_boundary_f1_is_fast_enough_for_a_validation_set() -> None:
 
 
 def test_tally_is_one_matrix_over_all_photos() -> None:
-    photos = [(with_ignored(blobs(40, 60, 4, seed), seed), blobs(40, 60, 4, seed + 5)) for seed in range(3)]
+    photos = [(ignore_spots(blobs(40, 60, 4, seed), seed), blobs(40, 60, 4, seed + 5)) for seed in range(3)]
     photos.append((np.ones((30, 30), np.uint8), np.ones((30, 30), np.uint8)))  # no boundary: not in its mean
     scorer = metrics.Scorer(5)
     for truth, prediction in photos:
@@ -203,7 +203,7 @@ def test_tally_is_one_matrix_over_all_photos() -> None:
 
 @pytest.mark.parametrize("radius", [1, 8])
 def test_a_trimap_is_what_lies_near_an_edge_by_scipys_distances(radius: int) -> None:
-    truth = with_ignored(blobs(60, 80, 4, 1), 2)
+    truth = ignore_spots(blobs(60, 80, 4, 1), 2)
     edge = np.zeros(truth.shape, bool)
     for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
         edge |= np.roll(np.pad(truth, 1, mode="edge"), (dy, dx), (0, 1))[1:-1, 1:-1] != truth

@@ -25,7 +25,7 @@ def outputs(model: Any, photos: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def fresh() -> Any:
+def new_model() -> Any:
     return build(11)
 
 
@@ -40,26 +40,26 @@ def test_outputs_have_the_size_of_the_photo_and_its_strides(network: Any, height
         assert found[f"upsampled_{stride}"].shape == (1, height, width, 11)
 
 
-def test_number_of_weights(fresh: Any) -> None:
-    assert fresh.count_params() == 6_308_530
+def test_number_of_weights(new_model: Any) -> None:
+    assert new_model.count_params() == 6_308_530
 
 
-def test_photos_are_scaled_as_the_imagenet_weights_expect(fresh: Any) -> None:
-    found = np.asarray(fresh.get_layer("rescale")(np.array([[[[0, 127, 255]]]], np.float32))).ravel()
+def test_photos_are_scaled_as_the_imagenet_weights_expect(new_model: Any) -> None:
+    found = np.asarray(new_model.get_layer("rescale")(np.array([[[[0, 127, 255]]]], np.float32))).ravel()
     np.testing.assert_allclose(found, [-127 / 128, 0, 1], atol=1e-6)
 
 
-def test_nothing_is_said_before_something_is_learned(fresh: Any) -> None:
+def test_nothing_is_said_before_something_is_learned(new_model: Any) -> None:
     photos = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
-    assert not any(values.any() for name, values in outputs(fresh, photos).items() if name != "shape_32")
+    assert not any(values.any() for name, values in outputs(new_model, photos).items() if name != "shape_32")
 
 
 @pytest.mark.parametrize(
     "layer, stride", [("enlarge_32", 2), ("enlarge_16", 2), ("upsample_32", 32), ("upsample_16", 16), ("upsample_8", 8)]
 )
-def test_upsampling_starts_bilinear(fresh: Any, layer: str, stride: int) -> None:
+def test_upsampling_starts_bilinear(new_model: Any, layer: str, stride: int) -> None:
     extra = SHAPE_CHANNELS if layer == "upsample_32" else 0
-    np.testing.assert_array_equal(np.asarray(fresh.get_layer(layer).kernel), bilinear_kernel(stride, 11, extra))
+    np.testing.assert_array_equal(np.asarray(new_model.get_layer(layer).kernel), bilinear_kernel(stride, 11, extra))
 
 
 def test_at_the_start_shape_channels_change_nothing(network: Any) -> None:
@@ -88,13 +88,13 @@ def test_finer_scores_add_to_the_coarser_ones(network: Any) -> None:
 
 
 @pytest.mark.parametrize("stride, layer", FEATURE_LAYERS.items())
-def test_feature_layers_are_those_that_are_scored(fresh: Any, stride: int, layer: str) -> None:
-    seen = fresh.get_layer(f"dropout_{stride}").input
+def test_feature_layers_are_those_that_are_scored(new_model: Any, stride: int, layer: str) -> None:
+    seen = new_model.get_layer(f"dropout_{stride}").input
     if stride == 32:
-        joined = fresh.get_layer("features_and_shape")
+        joined = new_model.get_layer("features_and_shape")
         assert seen is joined.output
         seen = joined.input[0]
-    assert seen is fresh.get_layer(layer).output
+    assert seen is new_model.get_layer(layer).output
 
 
 def test_the_file_loads_without_this_package(network: Any, models: Path, tmp_path: Path) -> None:

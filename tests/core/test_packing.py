@@ -14,7 +14,7 @@ from fcn.training.packing import UPSAMPLING_STEP, fold_batch_normalisation, save
 
 
 @pytest.fixture(scope="module")
-def trained() -> Any:
+def trained_model() -> Any:
     """A network whose batch normalisation, kernels and scores have all kinds of values."""
     keras.utils.set_random_seed(1)
     model, rng = build(3, 4), np.random.default_rng(1)
@@ -35,22 +35,22 @@ def outputs(model: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in model(photo, training=False).items()}
 
 
-def test_folding_changes_nothing_but_rounding(trained: Any) -> None:
-    model = keras.models.clone_model(trained)
-    model.set_weights(trained.get_weights())
+def test_folding_changes_nothing_but_rounding(trained_model: Any) -> None:
+    model = keras.models.clone_model(trained_model)
+    model.set_weights(trained_model.get_weights())
     fold_batch_normalisation(model)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             gamma, _, mean, variance = layer.get_weights()
             assert (gamma / np.sqrt(variance + np.float32(layer.epsilon)) == 1).all() and not mean.any()
-    before, after = outputs(trained), outputs(model)
+    before, after = outputs(trained_model), outputs(model)
     for name, values in before.items():
         np.testing.assert_allclose(after[name], values, atol=1e-3 * np.abs(values).max())
 
 
-def test_the_file_holds_rounded_kernels_and_is_small(trained: Any, tmp_path: Path) -> None:
-    model = keras.models.clone_model(trained)
-    model.set_weights(trained.get_weights())
+def test_the_file_holds_rounded_kernels_and_is_small(trained_model: Any, tmp_path: Path) -> None:
+    model = keras.models.clone_model(trained_model)
+    model.set_weights(trained_model.get_weights())
     model.save(tmp_path / "plain.keras")
     save_packed(model, tmp_path / "packed.keras")
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["packed.keras", "plain.keras"]
@@ -60,6 +60,6 @@ def test_the_file_holds_rounded_kernels_and_is_small(trained: Any, tmp_path: Pat
     np.testing.assert_array_equal(kernel, np.round(kernel / UPSAMPLING_STEP) * UPSAMPLING_STEP)
     top = np.asarray(loaded.get_layer("top").kernel)
     np.testing.assert_array_equal(top, top.astype(np.float16))
-    before, after = outputs(trained), outputs(loaded)
+    before, after = outputs(trained_model), outputs(loaded)
     for name, values in before.items():
         np.testing.assert_allclose(after[name], values, atol=0.02 * np.abs(values).max())

@@ -19,23 +19,23 @@ TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 
 WHITE = np.array([0.9505, 1, 1.089])
 
 
-def lab(linear: np.ndarray) -> np.ndarray:
+def to_lab(linear: np.ndarray) -> np.ndarray:
     xyz = linear @ TO_XYZ.T / WHITE
     root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     x, y, z = root.T
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def closest(palette: np.ndarray, vision: str) -> float:
+def smallest_distance(palette: np.ndarray, vision: str) -> float:
     """Distance (CIE 1976) of the two colours that are most alike."""
     share = palette / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    seen = lab(np.clip(linear @ np.asarray(SIMULATIONS[vision]).T, 0, 1))
+    seen = to_lab(np.clip(linear @ np.asarray(SIMULATIONS[vision]).T, 0, 1))
     distances = np.linalg.norm(seen[:, np.newaxis] - seen, axis=-1)
     return float(distances[np.triu_indices(len(palette), 1)].min())
 
 
-def blended(palette: np.ndarray, background: int | None, ground: float, opacity: float) -> np.ndarray:
+def blend(palette: np.ndarray, background: int | None, ground: float, opacity: float) -> np.ndarray:
     """The colours as they are seen over a photo of one grey, (C, 3)."""
     seen = (1 - opacity) * ground + opacity * palette
     if background is not None:
@@ -49,12 +49,12 @@ def blended(palette: np.ndarray, background: int | None, ground: float, opacity:
 def test_classes_are_told_apart_over_a_photo(name: str, vision: str, ground: float) -> None:
     recipe = RECIPES[name]
     background = recipe.classes.index("background") if "background" in recipe.classes else None
-    assert closest(blended(np.array(recipe.palette, float), background, ground, OPACITY / 100), vision) > 10
+    assert smallest_distance(blend(np.array(recipe.palette, float), background, ground, OPACITY / 100), vision) > 10
 
 
 def test_colours_that_were_twins_under_some_eyes_would_be_found_out() -> None:
     old = [(50, 41, 42), (183, 156, 0), (44, 211, 255), (0, 135, 69), (248, 255, 29), (0, 33, 204), (190, 69, 146)]
-    seen = [closest(blended(np.array(old, float), 0, ground, OPACITY / 100), vision)
+    seen = [smallest_distance(blend(np.array(old, float), 0, ground, OPACITY / 100), vision)
             for vision in SIMULATIONS for ground in (40, 128, 215)]  # fmt: skip
     assert min(seen) < 10
 
@@ -62,12 +62,12 @@ def test_colours_that_were_twins_under_some_eyes_would_be_found_out() -> None:
 @pytest.mark.parametrize("vision", SIMULATIONS)
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_two_classes_look_alike(name: str, vision: str) -> None:
-    assert closest(np.array(RECIPES[name].palette, float), vision) > 25
+    assert smallest_distance(np.array(RECIPES[name].palette, float), vision) > 25
 
 
 def test_red_and_green_would_be_found_out() -> None:
     pair = np.array([[150, 110, 20], [90, 130, 40]], float)
-    assert closest(pair, "normal") > 25 > closest(pair, "deuteranopia")
+    assert smallest_distance(pair, "normal") > 25 > smallest_distance(pair, "deuteranopia")
 
 
 @pytest.mark.parametrize("name", zoo.names())

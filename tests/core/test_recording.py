@@ -15,15 +15,15 @@ from fcn.ui.learning import claims
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Recording:
+def shipped_recording() -> Recording:
     return recording.read()
 
 
-def test_the_shipped_file_holds_whole_runs(shipped: Recording) -> None:
-    assert {run.name for run in shipped.runs} >= {"zeros", "random", "bilinear", "one"}
+def test_the_shipped_file_holds_whole_runs(shipped_recording: Recording) -> None:
+    assert {run.name for run in shipped_recording.runs} >= {"zeros", "random", "bilinear", "one"}
     assert recording.FILE.stat().st_size < 900_000
     classes = len(zoo.read_card("street").classes)
-    for run in shipped.runs:
+    for run in shipped_recording.runs:
         assert [one.step for one in run.results] == list(RESULTS)
         assert run.task.goals.keys() == {"nearest", "bilinear", "transposed"}
         assert run.task.labels.keys() == {"nearest", "bilinear", "transposed", "truth"}
@@ -33,20 +33,20 @@ def test_the_shipped_file_holds_whole_runs(shipped: Recording) -> None:
             assert 0 <= one.figures["miou"] <= 100 and one.figures["loss"] > 0 and one.figures["seen"] > 0
 
 
-def test_the_bilinear_run_starts_as_bilinear(shipped: Recording) -> None:
-    [run] = [run for run in shipped.runs if run.name == "bilinear"]
+def test_the_bilinear_run_starts_as_bilinear(shipped_recording: Recording) -> None:
+    [run] = [run for run in shipped_recording.runs if run.name == "bilinear"]
     assert run.results[0].figures["miou"] == pytest.approx(run.task.goals["bilinear"]["miou"], abs=0.1)
     assert (run.results[0].labels == run.task.labels["bilinear"]).mean() > 0.999
 
 
-def test_training_from_zeros_lowers_the_loss(shipped: Recording) -> None:
-    [run] = [run for run in shipped.runs if run.name == "zeros"]
+def test_training_from_zeros_lowers_the_loss(shipped_recording: Recording) -> None:
+    [run] = [run for run in shipped_recording.runs if run.name == "zeros"]
     assert run.results[-1].figures["loss"] < run.results[0].figures["loss"] / 5
     assert claims.first_step_above(run, "nearest") is not None
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    written = made()
+    written = make_recording()
     file = tmp_path / "learning.xz"
     file.write_bytes(recording.packed(written))
     found = recording.read(file)
@@ -72,15 +72,15 @@ def test_a_missing_or_broken_file_is_a_sentence(data: bytes | None, tmp_path: Pa
 
 def test_claims_follow_the_figures() -> None:
     """Runs that do the opposite of what one expects are told as they are."""
-    usual = "\n".join(claims.sentences(made()))
+    usual = "\n".join(claims.sentences(make_recording()))
     assert "Then it overtakes bilinear" in usual and "at step 2" in usual
     assert "Random numbers take longer" in usual and "learns by heart" in usual
-    other = "\n".join(claims.sentences(made(miou=(5, 6, 7), late=(70, 71, 72), loss=(3, 2, 1))))
+    other = "\n".join(claims.sentences(make_recording(miou=(5, 6, 7), late=(70, 71, 72), loss=(3, 2, 1))))
     assert "has not overtaken bilinear after 2 steps" in other and "does not overtake cells" in other
     assert "do not take longer" in other and "One picture is enough here" in other
 
 
-def made(
+def make_recording(
     miou: tuple[float, ...] = (5, 55, 65), late: tuple[float, ...] = (2, 20, 55), loss: tuple[float, ...] = (3, 1, 2)
 ) -> Recording:
     """Small runs with given figures on unseen pictures; `late` is of the one from random numbers."""

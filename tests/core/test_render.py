@@ -12,7 +12,7 @@ from tests.support.photos import smooth_photo
 PALETTE = [(10, 20, 30), (200, 0, 100), (0, 255, 1)]
 
 
-def opened(data: bytes) -> Image.Image:
+def open_png(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     assert image.format == "PNG"
     return image
@@ -46,12 +46,12 @@ def test_overlay_takes_a_photo_that_is_read_only() -> None:
 
 def test_png_loses_nothing() -> None:
     photo = smooth_photo(17, 23)
-    np.testing.assert_array_equal(np.asarray(opened(render.png(photo))), photo)
+    np.testing.assert_array_equal(np.asarray(open_png(render.png(photo))), photo)
 
 
 def test_labels_png_holds_indices_and_colours() -> None:
     labels = some_labels(17, 23)
-    image = opened(render.labels_png(labels, PALETTE))
+    image = open_png(render.labels_png(labels, PALETTE))
     assert image.mode == "P"
     np.testing.assert_array_equal(np.asarray(image), labels)
     np.testing.assert_array_equal(np.asarray(image.convert("RGB")), colours(labels))
@@ -59,20 +59,20 @@ def test_labels_png_holds_indices_and_colours() -> None:
 
 def test_labels_png_takes_a_view_with_gaps() -> None:
     labels = some_labels(20, 30)[::2, ::3]
-    np.testing.assert_array_equal(np.asarray(opened(render.labels_png(labels, PALETTE))), labels)
+    np.testing.assert_array_equal(np.asarray(open_png(render.labels_png(labels, PALETTE))), labels)
 
 
 @pytest.mark.parametrize("height, width, stride", [(32, 32, 32), (33, 65, 32), (31, 1, 32), (50, 41, 8)])
 def test_each_pixel_shows_its_cell(height: int, width: int, stride: int) -> None:
     cells = some_labels(-(-height // stride), -(-width // stride))
-    found = np.asarray(opened(render.cells_png(cells, PALETTE, stride, height, width)))
+    found = np.asarray(open_png(render.cells_png(cells, PALETTE, stride, height, width)))
     rows, columns = np.indices((height, width)) // stride
     np.testing.assert_array_equal(found, cells[rows, columns])
 
 
 def test_grid_lines_lie_between_cells_and_nowhere_else() -> None:
     cells = some_labels(3, 2)
-    image = opened(render.cells_png(cells, PALETTE, 8, 21, 13, grid=True))
+    image = open_png(render.cells_png(cells, PALETTE, 8, 21, 13, grid=True))
     assert image.size == (26, 42)
     found, colours = np.asarray(image), np.asarray(image.convert("RGB"))
     lines = np.zeros((42, 26), bool)
@@ -84,7 +84,7 @@ def test_grid_lines_lie_between_cells_and_nowhere_else() -> None:
 
 def test_right_wrong_and_unknown_pixels_look_different() -> None:
     wrong, unknown = np.array([[False, True, True, False]]), np.array([[False, False, True, True]])
-    right, orange, *grey = np.asarray(opened(render.errors_png(wrong, unknown)).convert("RGB"))[0].tolist()
+    right, orange, *grey = np.asarray(open_png(render.errors_png(wrong, unknown)).convert("RGB"))[0].tolist()
     assert min(right) > 230 and orange == [213, 94, 0] and grey == [[150, 150, 150]] * 2
 
 

@@ -9,7 +9,7 @@ from fcn.scenes.scene import Scene, Street, render_scene
 
 
 @lru_cache(maxsize=64)
-def small(seed: int) -> Scene:
+def small_scene(seed: int) -> Scene:
     return render_scene(seed, 240, 180)
 
 
@@ -27,8 +27,8 @@ def test_same_seed_gives_the_same_scene() -> None:
 
 
 def test_seeds_give_different_streets() -> None:
-    assert np.mean(small(1).labels != small(2).labels) > 0.1
-    assert np.abs(small(1).photo.astype(int) - small(2).photo).mean() > 10
+    assert np.mean(small_scene(1).labels != small_scene(2).labels) > 0.1
+    assert np.abs(small_scene(1).photo.astype(int) - small_scene(2).photo).mean() > 10
 
 
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (33, 47), (16, 200), (400, 16), (960, 540)])
@@ -47,7 +47,7 @@ def test_too_small_a_size_is_refused(width: int, height: int, received: str) -> 
 
 
 def test_every_class_is_frequent() -> None:
-    seen = np.stack([np.bincount(small(seed).labels.ravel(), minlength=len(Street)) >= 30 for seed in range(30)])
+    seen = np.stack([np.bincount(small_scene(seed).labels.ravel(), minlength=len(Street)) >= 30 for seed in range(30)])
     presence = seen.mean(axis=0)
     assert presence[[Street.SKY, Street.BUILDING, Street.ROAD]].min() == 1
     assert presence.min() >= 0.8
@@ -55,21 +55,21 @@ def test_every_class_is_frequent() -> None:
 
 def test_road_lies_below_the_sky() -> None:
     for seed in range(10):
-        rows, _ = np.nonzero(small(seed).labels == Street.SKY)
-        road_rows, _ = np.nonzero(small(seed).labels == Street.ROAD)
+        rows, _ = np.nonzero(small_scene(seed).labels == Street.SKY)
+        road_rows, _ = np.nonzero(small_scene(seed).labels == Street.ROAD)
         assert rows.max() <= road_rows.min() + 2
 
 
 def test_photos_use_the_range_of_brightness() -> None:
     for seed in range(10):
-        photo = small(seed).photo
+        photo = small_scene(seed).photo
         assert 40 < photo.mean() < 215
         assert photo.std() > 20
 
 
 def test_label_edges_follow_photo_edges() -> None:
     for seed in range(10):
-        scene = small(seed)
+        scene = small_scene(seed)
         aligned = edge_contrast(scene.photo, scene.labels)
         assert aligned > 1.5
         for shift in (-3, 3):
@@ -79,6 +79,6 @@ def test_label_edges_follow_photo_edges() -> None:
 def test_two_sizes_show_the_same_street() -> None:
     for seed in range(5):
         large = render_scene(seed, 480, 360)
-        assert np.mean(large.labels[::2, ::2] == small(seed).labels) > 0.95
+        assert np.mean(large.labels[::2, ::2] == small_scene(seed).labels) > 0.95
         coarse = large.photo.reshape(180, 2, 240, 2, 3).mean(axis=(1, 3))
-        assert np.abs(coarse - small(seed).photo).mean() < 12
+        assert np.abs(coarse - small_scene(seed).photo).mean() < 12

@@ -14,7 +14,7 @@ from fcn.quality import suits
 CLASSES = {"street": ("road", "sky"), "people": ("background", "person")}
 
 
-class Fake:
+class FakeSegmenter:
     """A model that knows photos of one brightness: its scores are high for them."""
 
     def __init__(self, name: str, wanted: float, limits: Limits | None = None):
@@ -35,7 +35,7 @@ class Fake:
 
 @pytest.fixture
 def models() -> dict[str, Any]:
-    return {"street": Fake("street", 0.1), "people": Fake("people", 0.9)}
+    return {"street": FakeSegmenter("street", 0.1), "people": FakeSegmenter("people", 0.9)}
 
 
 def photos(brightness: float, count: int = 12) -> list[np.ndarray]:
@@ -49,7 +49,7 @@ def test_what_was_measured_chooses_the_right_model_and_says_when_neither_knows(
     monkeypatch.setattr(suits, "jittered", lambda kind: (pixels for one in kind for pixels in (one, one)))
     monkeypatch.setattr(suits, "LIMITS", {False: ("energy", 2, 0.5), True: ("certainty", 2, 0.0)})
     limits = suits.measure({"street": photos(0.1), "people": photos(0.9)}, models)
-    known = {name: Fake(name, model.wanted, limits[name]) for name, model in models.items()}
+    known = {name: FakeSegmenter(name, model.wanted, limits[name]) for name, model in models.items()}
     report = suits.check({"dark": photos(0.12), "light": photos(0.88), "grey": photos(0.5)}, known)  # type: ignore[arg-type]
     assert report["dark"] == {"photos": 12, "street": 100.0, "people": 0.0, "unknown": 0.0}
     assert report["light"]["people"] == 100.0 and report["light"]["unknown"] <= 25
@@ -61,7 +61,7 @@ def test_models_without_limits_are_chosen_only_where_no_other_is(models: dict[st
     cards = {name: model.card for name, model in models.items()}
     assert suits.judge(found, cards) == suits.Verdict("street", True)
     limits: Limits = {"weights": {"energy": 1.0}, "bias": 0.0, "least": {}}
-    cards["people"] = Fake("people", 0.9, limits).card
+    cards["people"] = FakeSegmenter("people", 0.9, limits).card
     assert suits.judge(found, cards) == suits.Verdict("people", True)
 
 

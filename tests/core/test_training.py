@@ -45,7 +45,7 @@ TINY = replace(
 )
 
 
-def halves(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def two_colours(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """A photo whose upper part is blue and whose lower part is red, with labels 0 and 1 to match."""
     labels = np.zeros((height, width), np.uint8)
     labels[height // 2 :] = 1
@@ -73,7 +73,7 @@ def test_augmented_labels_move_with_the_photo(crop: tuple[int, int], scale: tupl
 
 
 def test_what_lies_outside_the_photo_is_ignored() -> None:
-    photo, labels = halves(40, 40)
+    photo, labels = two_colours(40, 40)
     for seed in range(10):
         _, mask = augment(photo, labels, (128, 128), (1, 1), 0.3, np.random.default_rng(seed))
         inside = mask != IGNORE_LABEL
@@ -93,7 +93,7 @@ def test_about_half_of_the_photos_are_mirrored() -> None:
 
 
 def test_the_same_seed_augments_the_same() -> None:
-    sample = halves(50, 70)
+    sample = two_colours(50, 70)
     one, other = (augment(*sample, (64, 64), (0.5, 2), 0.3, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(one[0], other[0])
     np.testing.assert_array_equal(one[1], other[1])
@@ -124,7 +124,7 @@ def test_pasted_objects_bring_their_labels_and_leave_the_rest() -> None:
 
 def test_a_batch_mixes_in_its_share_of_scenes() -> None:
     recipe = replace(TINY, batch=8, scene_share=0.25)
-    samples = [halves(64, 64) for _ in range(9)]
+    samples = [two_colours(64, 64) for _ in range(9)]
     scene = np.zeros((64, 64, 3), np.uint8), np.full((64, 64), 7, np.uint8)
     scenes = SceneFolder(0, 1)
     scenes._drawn[0] = scene
@@ -157,7 +157,7 @@ def test_scenes_are_drawn_once_and_end() -> None:
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+def tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recipe of two classes for a network of four small blocks, without ImageNet weights."""
     monkeypatch.setattr(network, "STAGES", [Stage(1, 3, 2, expansion, 8) for expansion in (1, 1, 1, 2)])
     monkeypatch.setitem(network.FEATURE_LAYERS, 8, "block1_project_bn")
@@ -174,14 +174,14 @@ def data(tmp_path: Path) -> Path:
         for kind in ("images", "labels"):
             (tmp_path / "data" / part / kind).mkdir(parents=True)
         for index in range(count):
-            photo, labels = halves(64, 96)
+            photo, labels = two_colours(64, 96)
             Image.fromarray(photo).save(tmp_path / "data" / part / "images" / f"{index}.png")
             Image.fromarray(labels).save(tmp_path / "data" / part / "labels" / f"{index}.png")
     return tmp_path / "data"
 
 
 @pytest.fixture
-def eager() -> Iterator[None]:
+def eager_mode() -> Iterator[None]:
     """Run every operation as it comes: for a few steps, building TensorFlow's graphs takes four times as long."""
     tensorflow.config.run_functions_eagerly(True)
     yield
@@ -190,8 +190,8 @@ def eager() -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore:Even though")  # tf.data keeps its graphs, and says so
 def test_a_stopped_training_goes_on_and_ends_with_a_model_and_its_card(
-    tiny: None,
-    eager: None,
+    tiny_recipe: None,
+    eager_mode: None,
     data: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -201,13 +201,13 @@ def test_a_stopped_training_goes_on_and_ends_with_a_model_and_its_card(
     train, lines = loop.train, []
     optimizer, optimizers = loop._optimizer, []
 
-    def noted(*arguments: Any, **options: Any) -> Any:
+    def note_optimizer(*arguments: Any, **options: Any) -> Any:
         optimizers.append(optimizer(*arguments, **options))
         return optimizers[-1]
 
-    monkeypatch.setattr(loop, "_optimizer", noted)
+    monkeypatch.setattr(loop, "_optimizer", note_optimizer)
 
-    def stopping(*arguments: Any, say: Any, **options: Any) -> Any:
+    def train_and_stop(*arguments: Any, say: Any, **options: Any) -> Any:
         def stop(line: str) -> None:
             lines.append(line)
             raise KeyboardInterrupt
@@ -215,7 +215,7 @@ def test_a_stopped_training_goes_on_and_ends_with_a_model_and_its_card(
         return train(*arguments, say=stop, **options)  # type: ignore[misc]
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "train", stopping)
+        patch.setattr(loop, "train", train_and_stop)
         train_to_file("tiny", str(data), out)
     assert not out.exists()
 
@@ -244,7 +244,7 @@ def test_a_stopped_training_goes_on_and_ends_with_a_model_and_its_card(
 
 
 @pytest.mark.parametrize("trains", ["late", "heads", "upsampling"])
-def test_what_a_phase_trains(tiny: None, trains: str) -> None:
+def test_what_a_phase_trains(tiny_recipe: None, trains: str) -> None:
     model = network.build(2)
     loop._choose_trainable(model, replace(PHASES[0], trains=trains))
     trained = {variable.path.split("/")[0] for variable in model.trainable_variables}
@@ -288,7 +288,7 @@ def test_loss_is_the_same_in_the_graph_of_a_network_of_open_size() -> None:
     assert float(graph(labels, scores)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_later_network_starts_from_an_earlier_one_without_shape_channels(tiny: None) -> None:
+def test_a_later_network_starts_from_an_earlier_one_without_shape_channels(tiny_recipe: None) -> None:
     earlier, later = network.build(2, 0), network.build(2, 3)
     rng = np.random.default_rng(0)
     for layer in earlier.layers:
@@ -306,7 +306,7 @@ def test_training_photos_are_checked_as_in_evaluation(data: Path) -> None:
     from fcn.quality.evaluation import find_pairs
 
     pairs = find_pairs(data / "train")
-    np.testing.assert_array_equal(read_folder(pairs, 2)[0][1], halves(64, 96)[1])
+    np.testing.assert_array_equal(read_folder(pairs, 2)[0][1], two_colours(64, 96)[1])
     with pytest.raises(MaskError, match="has values that are not classes"):
         read_folder(pairs, 1)
     Image.fromarray(smooth_photo(32, 32)).save(pairs[0][0])
@@ -315,7 +315,7 @@ def test_training_photos_are_checked_as_in_evaluation(data: Path) -> None:
 
 
 def test_validation_goes_the_way_of_the_page() -> None:
-    class Network:
+    class FakeNetwork:
         """Knows red from blue."""
 
         def predict_on_batch(self, photos: np.ndarray) -> dict[str, np.ndarray]:
@@ -326,8 +326,8 @@ def test_validation_goes_the_way_of_the_page() -> None:
             return cells | {f"upsampled_{s}": scores for s in STRIDES}
 
     seen: list[np.ndarray] = []
-    samples = [halves(64, 128), halves(600, 1200)]
-    found = loop.validate(Network(), samples, 2)
+    samples = [two_colours(64, 128), two_colours(600, 1200)]
+    found = loop.validate(FakeNetwork(), samples, 2)
     for photo, (pixels, _) in zip(seen, samples, strict=True):
         np.testing.assert_array_equal(photo, network_input(pixels).array)
     assert found == {(s, u): pytest.approx(1, abs=0.08) for s in STRIDES for u in ("bilinear", "transposed")}

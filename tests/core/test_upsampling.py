@@ -11,12 +11,12 @@ from fcn.model.upsampling import bilinear, bilinear_kernel, nearest, transposed
 STRIDES = (2, 8, 16, 32)
 
 
-def scores(height: int, width: int, classes: int, seed: int = 0) -> np.ndarray:
+def random_scores(height: int, width: int, classes: int, seed: int = 0) -> np.ndarray:
     """(H, W, C) float32 random scores."""
     return np.random.default_rng(seed).normal(size=(height, width, classes)).astype(np.float32)
 
 
-def stretched(map_: np.ndarray, stride: int) -> np.ndarray:
+def stretch(map_: np.ndarray, stride: int) -> np.ndarray:
     """Put `stride` - 1 rows and columns of zeros between the cells of (h, w)."""
     height, width = map_.shape
     wide = np.zeros(((height - 1) * stride + 1, (width - 1) * stride + 1))
@@ -24,12 +24,12 @@ def stretched(map_: np.ndarray, stride: int) -> np.ndarray:
     return wide
 
 
-def convolved(map_: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
+def convolve(map_: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
     """An ordinary convolution over the stretched (h, w, C); its rim, half a stride wide, is cut off."""
     outputs, inputs = kernel.shape[2:]
     full = np.stack(
         [
-            sum(convolve2d(stretched(map_[..., i], stride), kernel[:, :, o, i], mode="full") for i in range(inputs))
+            sum(convolve2d(stretch(map_[..., i], stride), kernel[:, :, o, i], mode="full") for i in range(inputs))
             for o in range(outputs)
         ],
         axis=-1,
@@ -55,23 +55,23 @@ def test_kernel_refuses_a_stride_that_is_odd_or_too_small(stride: int) -> None:
 
 @pytest.mark.parametrize("stride", STRIDES)
 def test_bilinear_is_scipys_linear_zoom(stride: int) -> None:
-    map_ = scores(3, 5, 2)
+    map_ = random_scores(3, 5, 2)
     expected = zoom(map_, (stride, stride, 1), order=1, mode="nearest", grid_mode=True)
     np.testing.assert_allclose(bilinear(map_, stride), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("stride", STRIDES)
 def test_transposed_is_a_convolution_over_stretched_scores(stride: int) -> None:
-    map_ = scores(3, 4, 3)
+    map_ = random_scores(3, 4, 3)
     kernel = np.random.default_rng(1).normal(size=(2 * stride, 2 * stride, 3, 3)).astype(np.float32)
     found = transposed(map_, stride, kernel)
     assert found.shape == (3 * stride, 4 * stride, 3)
-    np.testing.assert_allclose(found, convolved(map_, stride, kernel), atol=1e-4)
+    np.testing.assert_allclose(found, convolve(map_, stride, kernel), atol=1e-4)
 
 
 @pytest.mark.parametrize("stride", STRIDES)
 def test_transposed_is_the_layer_that_is_trained(stride: int) -> None:
-    map_ = scores(2, 3, 2)
+    map_ = random_scores(2, 3, 2)
     layer = keras.layers.Conv2DTranspose(2, 2 * stride, stride, "same", use_bias=False)
     layer.build((1, *map_.shape))
     kernel = np.random.default_rng(2).normal(size=layer.kernel.shape).astype(np.float32)
@@ -81,7 +81,7 @@ def test_transposed_is_the_layer_that_is_trained(stride: int) -> None:
 
 @pytest.mark.parametrize("stride", STRIDES)
 def test_a_bilinear_kernel_interpolates_all_but_the_outer_half_stride(stride: int) -> None:
-    map_ = scores(4, 3, 2)
+    map_ = random_scores(4, 3, 2)
     found, expected = transposed(map_, stride, bilinear_kernel(stride, 2)), bilinear(map_, stride)
     rim = stride // 2
     inside = np.s_[rim:-rim, rim:-rim]
@@ -92,7 +92,7 @@ def test_a_bilinear_kernel_interpolates_all_but_the_outer_half_stride(stride: in
 
 @pytest.mark.parametrize("stride", STRIDES)
 def test_a_bilinear_kernel_gives_the_labels_of_bilinear_everywhere(stride: int) -> None:
-    map_ = scores(4, 5, 6, seed=3)
+    map_ = random_scores(4, 5, 6, seed=3)
     found, expected = transposed(map_, stride, bilinear_kernel(stride, 6)), bilinear(map_, stride)
     best, second = np.sort(expected, axis=-1)[..., [-1, -2]].transpose(2, 0, 1)
     clear = best - second > 1e-4  # closer than that, rounding may decide
@@ -114,7 +114,7 @@ def test_every_pixel_inside_is_reached_by_two_by_two_cells(stride: int) -> None:
 
 
 def test_nearest_repeats_each_cell() -> None:
-    map_ = scores(2, 3, 4)
+    map_ = random_scores(2, 3, 4)
     found = nearest(map_, 8)
     assert found.shape == (16, 24, 4)
     np.testing.assert_array_equal(found[8:16, 16:24], np.broadcast_to(map_[1, 2], (8, 8, 4)))
@@ -123,7 +123,7 @@ def test_nearest_repeats_each_cell() -> None:
 def test_shape_channels_have_no_weight_at_the_start_and_the_layers_when_trained() -> None:
     import keras
 
-    maps = scores(3, 4, 7)  # 3 classes and 4 shape channels
+    maps = random_scores(3, 4, 7)  # 3 classes and 4 shape channels
     start = bilinear_kernel(8, 3, 4)
     np.testing.assert_allclose(
         transposed(maps, 8, start), transposed(maps[..., :3], 8, bilinear_kernel(8, 3)), atol=1e-6

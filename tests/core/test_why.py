@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 150, 201  # neither is a multiple of 32
 
 
 @pytest.fixture(scope="module")
-def trained(segmenter: Segmenter) -> Segmenter:
+def trained_segmenter(segmenter: Segmenter) -> Segmenter:
     """The random model with kernels that are not bilinear: at every weight something is added."""
     rng = np.random.default_rng(1)
     own = {stride: segmenter.kernel(stride) for stride in STRIDES}
@@ -35,7 +35,7 @@ def scores(segmenter: Segmenter) -> Scores:
     return found
 
 
-def by_keras(segmenter: Segmenter, scores: Scores, stride: int) -> np.ndarray:
+def upsample_by_keras(segmenter: Segmenter, scores: Scores, stride: int) -> np.ndarray:
     """Scores of every pixel, (h, w, C), from Keras' own layer."""
     import keras
 
@@ -48,7 +48,7 @@ def by_keras(segmenter: Segmenter, scores: Scores, stride: int) -> np.ndarray:
     return full[: scores.height, : scores.width]
 
 
-def unpacked(text: str, kind: str, *shape: int) -> np.ndarray:
+def unpack(text: str, kind: str, *shape: int) -> np.ndarray:
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), kind).reshape(shape)
 
 
@@ -61,20 +61,22 @@ def squares(segmenter: Segmenter, scores: Scores, stride: int) -> list[tuple[np.
             content = why.square(segmenter, scores, stride, row, column, *labels)
             shape = content["height"], content["width"], content["listed"]
             classes, numbers = (
-                unpacked(content["classes"], "u1", *shape),
-                unpacked(content["numbers"], "<i4", *shape, 17),
+                unpack(content["classes"], "u1", *shape),
+                unpack(content["numbers"], "<i4", *shape, 17),
             )
             found.append((classes, numbers, content))
     return found
 
 
 @pytest.mark.parametrize("stride", STRIDES)
-def test_every_shown_sum_is_keras_rounded_and_its_parts_add_up(trained: Segmenter, scores: Scores, stride: int) -> None:
-    expected, plain = by_keras(trained, scores, stride), bilinear(scores.maps[stride], stride)
-    labels = {way: trained.upsample(scores, stride, way).labels for way in ("transposed", "bilinear")}
+def test_every_shown_sum_is_keras_rounded_and_its_parts_add_up(
+    trained_segmenter: Segmenter, scores: Scores, stride: int
+) -> None:
+    expected, plain = upsample_by_keras(trained_segmenter, scores, stride), bilinear(scores.maps[stride], stride)
+    labels = {way: trained_segmenter.upsample(scores, stride, way).labels for way in ("transposed", "bilinear")}
     assert (labels["transposed"] != labels["bilinear"]).mean() > 0.01
     seen = 0
-    for classes, numbers, content in squares(trained, scores, stride):
+    for classes, numbers, content in squares(trained_segmenter, scores, stride):
         here = (slice(content["top"], content["top"] + content["height"]),
                 slice(content["left"], content["left"] + content["width"]))  # fmt: skip
         chosen = classes.astype(np.int64)
@@ -92,11 +94,13 @@ def test_every_shown_sum_is_keras_rounded_and_its_parts_add_up(trained: Segmente
 
 
 @pytest.mark.parametrize("stride", STRIDES)
-def test_terms_are_weight_times_score_of_the_four_cells(trained: Segmenter, scores: Scores, stride: int) -> None:
-    kernel, maps = trained.kernel(stride), scores.maps[stride]
-    labels = [trained.upsample(scores, stride, way).labels for way in ("transposed", "bilinear")]
+def test_terms_are_weight_times_score_of_the_four_cells(
+    trained_segmenter: Segmenter, scores: Scores, stride: int
+) -> None:
+    kernel, maps = trained_segmenter.kernel(stride), scores.maps[stride]
+    labels = [trained_segmenter.upsample(scores, stride, way).labels for way in ("transposed", "bilinear")]
     rows, columns = (0, 40), (WIDTH - 40, WIDTH)
-    found = why.sums(trained, scores, stride, rows, columns, *labels)
+    found = why.sums(trained_segmenter, scores, stride, rows, columns, *labels)
     for y, x in ((0, WIDTH - 40), (3, WIDTH - 1), (39, WIDTH - 20)):
         here = y - rows[0], x - columns[0]
         for place, index in enumerate(found.classes[here]):
@@ -120,9 +124,9 @@ def test_rounded_parts_add_up_to_the_rounded_sum() -> None:
     assert why.rounded(np.array([[0.333, 0.333, 0.334]])).tolist() == [[33, 33, 34]]
 
 
-def test_a_square_is_small(trained: Segmenter, scores: Scores) -> None:
+def test_a_square_is_small(trained_segmenter: Segmenter, scores: Scores) -> None:
     for stride in STRIDES:
-        for _, _, content in squares(trained, scores, stride):
+        for _, _, content in squares(trained_segmenter, scores, stride):
             assert sum(len(str(value)) for value in content.values()) < 300_000
 
 

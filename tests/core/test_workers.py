@@ -12,11 +12,11 @@ from fcn.compute.workers import Workers
 
 
 @dataclass
-class Thing:
+class Product:
     nbytes: int = 10
 
 
-def patient(before: int) -> None:
+def wait_patiently(before: int) -> None:
     """Wait as long as it takes."""
 
 
@@ -26,7 +26,7 @@ def crowd() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def until(true: Callable[[], object]) -> None:
+def wait_until(true: Callable[[], object]) -> None:
     end = time.monotonic() + 10
     while not true():
         assert time.monotonic() < end
@@ -41,7 +41,7 @@ class Gate:
         self.ran = self.running = self.most = 0
         self.lock = threading.Lock()
 
-    def make(self) -> Thing:
+    def make(self) -> Product:
         with self.lock:
             self.ran += 1
             self.running += 1
@@ -49,24 +49,24 @@ class Gate:
         assert self.opened.wait(10)
         with self.lock:
             self.running -= 1
-        return Thing()
+        return Product()
 
 
 def test_what_many_ask_for_at_once_is_made_once(crowd: ThreadPoolExecutor) -> None:
     workers, gate = Workers(2, 100), Gate()
-    asked = [crowd.submit(workers.get, "photo", gate.make, patient) for _ in range(20)]
-    until(lambda: gate.ran)
+    asked = [crowd.submit(workers.get, "photo", gate.make, wait_patiently) for _ in range(20)]
+    wait_until(lambda: gate.ran)
     gate.opened.set()
     assert len({id(future.result(10)) for future in asked}) == 1
     assert gate.ran == 1
-    workers.get("photo", gate.make, patient)
+    workers.get("photo", gate.make, wait_patiently)
     assert gate.ran == 1
 
 
 def test_no_more_run_at_once_than_there_are_threads(crowd: ThreadPoolExecutor) -> None:
     workers, gate = Workers(2, 0), Gate()
-    asked = [crowd.submit(workers.get, number, gate.make, patient) for number in range(20)]
-    until(lambda: gate.running == 2)
+    asked = [crowd.submit(workers.get, number, gate.make, wait_patiently) for number in range(20)]
+    wait_until(lambda: gate.running == 2)
     gate.opened.set()
     for future in asked:
         future.result(10)
@@ -76,11 +76,11 @@ def test_no_more_run_at_once_than_there_are_threads(crowd: ThreadPoolExecutor) -
 def test_the_place_in_line_is_told_and_falls(crowd: ThreadPoolExecutor) -> None:
     workers, gate = Workers(1, 0), Gate()
     told: dict[int, list[int]] = {number: [] for number in range(3)}
-    asked: list[Future[Thing]] = []
+    asked: list[Future[Product]] = []
     for number in range(3):
         asked.append(crowd.submit(workers.get, number, gate.make, told[number].append))
-        until(lambda: len(workers._jobs) == len(asked))
-    until(lambda: all(told.values()))
+        wait_until(lambda: len(workers._jobs) == len(asked))
+    wait_until(lambda: all(told.values()))
     gate.opened.set()
     for future in asked:
         future.result(10)
@@ -90,14 +90,14 @@ def test_the_place_in_line_is_told_and_falls(crowd: ThreadPoolExecutor) -> None:
 
 def test_work_of_those_who_left_is_dropped(crowd: ThreadPoolExecutor) -> None:
     workers, gate = Workers(1, 100), Gate()
-    first = crowd.submit(workers.get, "first", gate.make, patient)
-    until(lambda: gate.ran == 1)
+    first = crowd.submit(workers.get, "first", gate.make, wait_patiently)
+    wait_until(lambda: gate.ran == 1)
 
     def leave(before: int) -> None:
         raise ConnectionError
 
     gone = [crowd.submit(workers.get, "second", gate.make, leave) for _ in range(3)]
-    stays = crowd.submit(workers.get, "third", gate.make, patient)
+    stays = crowd.submit(workers.get, "third", gate.make, wait_patiently)
     also_gone = crowd.submit(workers.get, "third", gate.make, leave)  # but another still waits for it
     for future in (*gone, also_gone):
         with pytest.raises(ConnectionError):
@@ -106,7 +106,7 @@ def test_work_of_those_who_left_is_dropped(crowd: ThreadPoolExecutor) -> None:
     assert first.result(10) and stays.result(10)
     assert gate.ran == 2
     assert not workers._jobs
-    workers.get("second", gate.make, patient)  # asked for again, it is made
+    workers.get("second", gate.make, wait_patiently)  # asked for again, it is made
     assert gate.ran == 3
 
 
@@ -114,22 +114,22 @@ def test_work_of_those_who_left_is_dropped(crowd: ThreadPoolExecutor) -> None:
 def test_everyone_gets_the_error_and_it_is_not_kept(crowd: ThreadPoolExecutor, error: Exception) -> None:
     workers = Workers(1, 100)
 
-    def fail() -> Thing:
+    def fail() -> Product:
         time.sleep(0.05)
         raise error
 
-    asked = [crowd.submit(workers.get, "key", fail, patient) for _ in range(3)]
+    asked = [crowd.submit(workers.get, "key", fail, wait_patiently) for _ in range(3)]
     for future in asked:
         with pytest.raises(type(error), match=str(error)):
             future.result(10)
-    assert workers.get("key", Thing, patient) == Thing()
+    assert workers.get("key", Product, wait_patiently) == Product()
 
 
 def test_the_store_is_bounded_in_bytes_and_forgets_the_oldest_first() -> None:
     workers, made = Workers(1, 100), []
 
     def get(key: int, size: int = 40) -> None:
-        workers.get(key, lambda: made.append(key) or Thing(size), patient)
+        workers.get(key, lambda: made.append(key) or Product(size), wait_patiently)
 
     get(1), get(2), get(1), get(3)  # 2 is the one not asked for the longest
     assert (made, workers.stored) == ([1, 2, 3], 80)
@@ -141,18 +141,18 @@ def test_the_store_is_bounded_in_bytes_and_forgets_the_oldest_first() -> None:
 
 def test_what_is_not_to_be_kept_is_not() -> None:
     workers = Workers(1, 100)
-    workers.get("key", Thing, patient, keep=False)
+    workers.get("key", Product, wait_patiently, keep=False)
     assert workers.stored == 0
 
 
 def test_what_is_done_just_after_the_patience_ends_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     result = Future.result
 
-    def late(future: "Future[Thing]", timeout: float | None = None) -> Thing:
+    def answer_late(future: "Future[Product]", timeout: float | None = None) -> Product:
         made = result(future, 10)
         if timeout is not None:
             raise TimeoutError
         return made
 
-    monkeypatch.setattr(Future, "result", late)
-    assert Workers(1, 100).get("key", Thing, patient) == Thing()
+    monkeypatch.setattr(Future, "result", answer_late)
+    assert Workers(1, 100).get("key", Product, wait_patiently) == Product()

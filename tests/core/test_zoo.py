@@ -98,7 +98,7 @@ def test_street_comes_first(tmp_path: Path) -> None:
     assert zoo.names(tmp_path) == ["street", "animals", "zebra"]
 
 
-def test_the_folder_is_looked_up_when_it_is_needed(installed: Path) -> None:
+def test_the_folder_is_looked_up_when_it_is_needed(installed_models: Path) -> None:
     assert zoo.names() == ["small"]
     assert zoo.read_card("small").name == "small"
 

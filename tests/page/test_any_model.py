@@ -16,7 +16,7 @@ from tests.support.pages import quality_page, steps_page, try_it_page, words
 
 
 @pytest.fixture
-def three(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def three_models(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The installed models, and "small", which was never measured."""
     for folder in (zoo.MODELS, models):
         for file in folder.iterdir():
@@ -27,7 +27,7 @@ def three(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     st.cache_data.clear()
 
 
-def opened(page: Callable[[], None]) -> AppTest:
+def open_page(page: Callable[[], None]) -> AppTest:
     app = AppTest.from_function(page, default_timeout=120)
     app.query_params["model"] = "Small"
     app.run()
@@ -38,12 +38,12 @@ def opened(page: Callable[[], None]) -> AppTest:
 
 @pytest.mark.parametrize("page", [try_it_page, steps_page, quality_page])
 def test_a_model_that_was_never_measured_opens_every_page(
-    three: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, page: Callable[[], None]
+    three_models: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, page: Callable[[], None]
 ) -> None:
     load = Segmenter.load
     monkeypatch.setattr(Segmenter, "load", lambda name: segmenter if name == "small" else load(name))
     st.cache_resource.clear()
-    app = opened(page)
+    app = open_page(page)
     if page is quality_page:
         assert app.segmented_control(key="model").value == "small"
     if page is try_it_page:
@@ -53,24 +53,24 @@ def test_a_model_that_was_never_measured_opens_every_page(
         assert "Where it fails" not in words(app) and "published" not in words(app)
 
 
-def test_a_model_without_samples_has_one_test_picture_and_no_truth(three: Path) -> None:
+def test_a_model_without_samples_has_one_test_picture_and_no_truth(three_models: Path) -> None:
     (sample,) = samples("small").values()
     assert sample.alt == STAND_IN["alt"]
     assert sample.read()[1] is None
 
 
-def test_a_model_of_the_same_classes_borrows_samples_but_no_failures(three: Path) -> None:
+def test_a_model_of_the_same_classes_borrows_samples_but_no_failures(three_models: Path) -> None:
     card = replace(zoo.read_card("small"), name="lanes", classes=STREET)
-    zoo.write_card(card, three)
+    zoo.write_card(card, three_models)
     assert samples("lanes").keys() == samples("street").keys()
     assert all(sample.read()[1] is not None for sample in samples("lanes").values())
     companion = zoo.read_companion("lanes")
     assert not companion.failures and companion.published is None
 
 
-def test_scenes_give_no_truth_to_a_model_of_other_classes(three: Path) -> None:
+def test_scenes_give_no_truth_to_a_model_of_other_classes(three_models: Path) -> None:
     page = {"scenes": [{"seed": 3, "title": "Dusk", "alt": "A street"}]}
-    (three / "small.page.json").write_text(json.dumps(page), encoding="utf-8")
+    (three_models / "small.page.json").write_text(json.dumps(page), encoding="utf-8")
     assert samples("small")["scene-3"].read()[1] is None
 
 

@@ -8,7 +8,7 @@ from fcn.model.cards import Card, ScoreRow
 from fcn.ui import findings
 
 
-def measured(card: Card, bilinear: float | None, transposed: float, fine: float) -> Card:
+def card_with_results(card: Card, bilinear: float | None, transposed: float, fine: float) -> Card:
     def row(stride: int, upsampling: str, miou: float | None) -> ScoreRow:
         return {
             "stride": stride, "upsampling": upsampling, "miou": miou, "pixel_accuracy": None,
@@ -28,20 +28,20 @@ def measured(card: Card, bilinear: float | None, transposed: float, fine: float)
     ],
 )
 def test_the_headline_follows_the_gains(card: Card, figures: tuple[float, float, float], said: str) -> None:
-    words = findings.compare_gains(measured(card, *figures))
+    words = findings.compare_gains(card_with_results(card, *figures))
     assert said in words
     assert f"{figures[1] - figures[0]:+.1f}" in words and f"{figures[2] - figures[0]:+.1f}" in words
 
 
 def test_what_was_not_measured_is_not_said(card: Card) -> None:
     assert findings.compare_gains(card) == findings.training_gain(card, 32) == findings.fair_comparison(card) == ""
-    unknown = measured(card, None, 50, 60)
+    unknown = card_with_results(card, None, 50, 60)
     assert findings.compare_gains(unknown) == findings.training_gain(unknown, 32) == ""
 
 
 def test_the_class_that_gains_most_is_named_only_if_one_gains(card: Card) -> None:
-    assert "help pole most, +8 points" in findings.greatest_class_gain(measured(card, 60, 62, 70))
-    assert findings.greatest_class_gain(measured(card, 60, 62, 50)) == ""
+    assert "help pole most, +8 points" in findings.greatest_class_gain(card_with_results(card, 60, 62, 70))
+    assert findings.greatest_class_gain(card_with_results(card, 60, 62, 50)) == ""
 
 
 @pytest.mark.parametrize(

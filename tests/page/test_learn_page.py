@@ -23,13 +23,13 @@ learn.show()
 """
 
 
-def opened(**link: str) -> AppTest:
+def open_page(**link: str) -> AppTest:
     app = AppTest.from_string(SCRIPT, default_timeout=120)
     app.query_params.update(link)
-    return ran(app)
+    return run_page(app)
 
 
-def ran(app: AppTest) -> AppTest:
+def run_page(app: AppTest) -> AppTest:
     app.run()
     assert not app.exception and not app.error
     return app
@@ -47,7 +47,7 @@ def payloads(app: AppTest) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def page() -> AppTest:
-    return opened()
+    return open_page()
 
 
 def test_the_recorded_run_is_there_at_once_and_nothing_is_computed(page: AppTest) -> None:
@@ -71,15 +71,15 @@ def test_page_tells_settings_date_and_what_the_runs_show(page: AppTest) -> None:
 @pytest.mark.parametrize("name", ["random", "bilinear", "one"])
 def test_a_link_opens_another_recorded_run(name: str) -> None:
     titles = {run.name: run.title for run in learn.read_recording().runs}
-    recorded, _ = payloads(opened(learn_run=titles[name]))
+    recorded, _ = payloads(open_page(learn_run=titles[name]))
     assert recorded["run"] == f"recorded {name}"
 
 
 def test_each_start_has_a_rate_that_suits_it() -> None:
-    app = opened()
+    app = open_page()
     assert app.button_group(key="learn_rate_zeros").value == 0.03
     app.button_group(key="learn_start").set_value("bilinear")
-    assert ran(app).button_group(key="learn_rate_bilinear").value == 0.003
+    assert run_page(app).button_group(key="learn_rate_bilinear").value == 0.003
     assert len(app.button_group(key="learn_rate_bilinear").options) == len(RATES)
 
 
@@ -98,12 +98,12 @@ def test_shape_channels_are_offered_if_the_model_has_them(page: AppTest) -> None
     ],
 )
 def test_any_link_opens_the_page(link: dict[str, str]) -> None:
-    assert len(payloads(opened(**link))) == 2
+    assert len(payloads(open_page(**link))) == 2
 
 
 def test_where_memory_is_short_only_the_recorded_run_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "free_memory", lambda: 1_200_000_000)
-    app = opened()
+    app = open_page()
     assert "1.2 GB of memory left; training needs 1.5 GB" in words(app)
     assert len(payloads(app)) == 1
 
@@ -147,18 +147,18 @@ def test_an_own_kernel_is_used_until_it_is_given_back(monkeypatch: pytest.Monkey
     """On "Try it", for its model and stride alone."""
     app = AppTest.from_string(SCRIPT.replace("learn", "try_it"), default_timeout=120)
     app.query_params["model"] = "street"
-    before = maps(ran(app))
+    before = maps(run_page(app))
     kernel = np.zeros_like(compute.segmenter("street").kernel(32))  # all classes alike: the first one wins
     app.session_state[own_kernel.PLACE] = own_kernel.OwnKernel("street", 32, kernel, "nothing", "sha")
-    after = maps(ran(app))
+    after = maps(run_page(app))
     assert after["transposed"] != before["transposed"] and after["bilinear"] == before["bilinear"]
     assert "your own kernel: nothing" in words(app)
     app.query_params["stride"] = "8"
-    assert "your own kernel" not in words(ran(app))
+    assert "your own kernel" not in words(run_page(app))
     app.query_params["stride"] = "32"
-    ran(app)
+    run_page(app)
     app.button(key="own_kernel_forget").click()
-    assert maps(ran(app)) == before
+    assert maps(run_page(app)) == before
     assert "your own kernel" not in words(app)
 
 

@@ -68,19 +68,19 @@ def test_results_are_kept_by_their_arguments(workers: Workers) -> None:
     calls = []
 
     @compute.memoize
-    def twice(number: int, _more: np.ndarray) -> np.ndarray:
+    def double(number: int, _more: np.ndarray) -> np.ndarray:
         calls.append(threading.current_thread().name)
         return 2 * number + _more
 
-    assert twice(3, np.zeros(4)) is twice(3, np.ones(4))
-    assert twice(4, _more=np.zeros(4))[0] == 8
+    assert double(3, np.zeros(4)) is double(3, np.ones(4))
+    assert double(4, _more=np.zeros(4))[0] == 8
     assert len(calls) == 2 and all(name.startswith("worker") for name in calls)
     assert workers.stored >= 64
-    twice(5, np.zeros(500))  # larger than the store
+    double(5, np.zeros(500))  # larger than the store
     assert workers.stored <= workers.capacity
 
 
-def drawing() -> None:
+def draw_page() -> None:
     import streamlit as st
 
     from fcn.errors import ModelError
@@ -96,7 +96,7 @@ def drawing() -> None:
 
 
 def test_a_fragment_has_a_turn_and_its_error_ends_in_a_sentence() -> None:
-    app = AppTest.from_function(drawing).run()
+    app = AppTest.from_function(draw_page).run()
     assert not app.exception
     assert [text.value for text in app.text] == ["held True", "after"]
     assert "wrong" in app.error[0].value and "*wrong*" not in app.error[0].value

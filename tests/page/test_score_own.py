@@ -29,7 +29,7 @@ def png(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def scores_shown(app: AppTest) -> list[list[float]]:
+def read_scores(app: AppTest) -> list[list[float]]:
     found = [SCORE.search(element.value) for element in app.markdown]
     return [[float(value) for value in match.groups()] for match in found if match]
 
@@ -52,14 +52,14 @@ def bring(app: AppTest, photo: np.ndarray, mask: bytes) -> AppTest:
 
 
 def test_a_scene_is_scored_by_every_upsampling_without_being_asked(app: AppTest) -> None:
-    assert len(scores_shown(app)) == 3
+    assert len(read_scores(app)) == 3
 
 
 def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
     scene = render_scene(7, 240, 180)
     mask = scene.labels.copy()
     mask[:20] = IGNORE_LABEL
-    shown = scores_shown(bring(app, scene.photo, png(mask)))
+    shown = read_scores(bring(app, scene.photo, png(mask)))
     segmenter = Segmenter.load("street")
     scores = segmenter.score(scene.photo)
     for way, figures in zip(UPSAMPLINGS, shown, strict=True):
@@ -72,7 +72,7 @@ def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
 def test_a_mask_in_the_colours_of_the_legend_is_understood(app: AppTest) -> None:
     scene = render_scene(8, 240, 180)
     colours = np.asarray(zoo.read_card("street").palette, np.uint8)[scene.labels]
-    assert len(scores_shown(bring(app, scene.photo, png(colours)))) == 3
+    assert len(read_scores(bring(app, scene.photo, png(colours)))) == 3
 
 
 def test_edges_that_the_mask_leaves_out_are_not_scored(app: AppTest) -> None:
@@ -96,7 +96,7 @@ def test_edges_that_the_mask_leaves_out_are_not_scored(app: AppTest) -> None:
 )
 def test_a_mask_that_does_not_fit_is_answered_in_a_sentence(app: AppTest, mask: bytes, said: str) -> None:
     shown = bring(app, render_scene(9, 240, 180).photo, mask)
-    assert scores_shown(shown) == []
+    assert read_scores(shown) == []
     assert [error for error in shown.error if re.search(said, error.value)]
 
 

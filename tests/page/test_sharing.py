@@ -18,7 +18,7 @@ from fcn.ui.classroom.flags import Flags
 APP = str(Path(__file__).parents[2] / "app.py")
 
 
-def opened(**parameters: str) -> AppTest:
+def open_page(**parameters: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=120)
     for name, value in parameters.items():
         app.query_params[name] = value
@@ -27,7 +27,7 @@ def opened(**parameters: str) -> AppTest:
     return app
 
 
-def shared(app: AppTest) -> str:
+def shared_link(app: AppTest) -> str:
     """The link that the panel shows; there is other code on the page."""
     return next(str(code.value) for code in app.code if code.value.startswith(("http", "/?")))
 
@@ -43,12 +43,12 @@ def state(app: AppTest) -> dict[str, Any]:
 
 
 def test_a_plain_link_hides_nothing() -> None:
-    app = opened()
+    app = open_page()
     assert styles(app) == "<style></style>" and state(app)["hide"] == state(app)["lock"] == []
 
 
 def test_hidden_controls_are_hidden_and_still_work() -> None:
-    app = opened(hide="actions,stride", stride="FCN-8s")
+    app = open_page(hide="actions,stride", stride="FCN-8s")
     assert ".st-key-actions { display: none" in styles(app) and state(app)["hide"] == ["actions", "stride"]
     assert state(app)["choices"]["stride"] == 8  # the link rules, seen or not
 
@@ -57,7 +57,7 @@ def test_hidden_controls_are_hidden_and_still_work() -> None:
     "value", ["x}body{display:none", "</style><script>alert(1)</script>", "a" * 5000, "a,b;c", "", ",,,", "\x00", "ä"]
 )
 def test_hostile_flags_change_nothing(value: str) -> None:
-    app = opened(hide=value, lock=value, present=value)
+    app = open_page(hide=value, lock=value, present=value)
     rules = styles(app) + str(state(app)["hide"]) + str(state(app)["lock"])
     assert "body" not in rules and "script" not in rules and len(rules) < 200
     app.button(key="share").click().run()
@@ -65,7 +65,7 @@ def test_hostile_flags_change_nothing(value: str) -> None:
 
 
 def test_a_locked_model_cannot_be_changed() -> None:
-    app = opened(lock="model", model="People & animals")
+    app = open_page(lock="model", model="People & animals")
     assert state(app)["lock"] == ["model"] and state(app)["model"] == "people_animals"
     app.query_params["sample"] = "scene-17"
     app.run()
@@ -73,7 +73,7 @@ def test_a_locked_model_cannot_be_changed() -> None:
 
 
 def test_what_is_locked_is_not_taken_from_the_browser() -> None:
-    app = opened(lock="stride,model", model="People & animals")
+    app = open_page(lock="stride,model", model="People & animals")
 
     def receive() -> None:
         from fcn.ui.pages import try_it
@@ -92,14 +92,14 @@ def test_the_shared_link_keeps_every_choice() -> None:
     chosen = {"sample": "cow", "stride": "8", "upsampling": "nearest", "against": "transposed", "view": "compare",
               "cells": "score", "class": "cow", "channel": "3", "opacity": "30", "names": "0", "size": "320",
               "model": "People & animals"}  # fmt: skip
-    app = opened(**chosen)
+    app = open_page(**chosen)
     app.button(key="share").click().run()
-    address = shared(app)
+    address = shared_link(app)
     assert dict(parse_qsl(urlsplit(address).query)) == chosen
 
 
 def test_presenter_mode_can_be_left() -> None:
-    app = opened(present="1", hide="more")
+    app = open_page(present="1", hide="more")
     assert "font-size" in styles(app)
     app.button(key="leave").click().run()
     assert "font-size" not in styles(app) and ".st-key-more" in styles(app)
@@ -129,10 +129,10 @@ def test_qr_code_is_of_the_link() -> None:
 
 
 def test_a_link_of_3000_characters_is_shared_without_what_nobody_knows() -> None:
-    app = opened(nonsense="x" * 3000, stride="8", other="1", own="2")
+    app = open_page(nonsense="x" * 3000, stride="8", other="1", own="2")
     app.button(key="share").click().run()
     assert not app.exception
-    address = shared(app)
+    address = shared_link(app)
     assert "stride=" in address and "nonsense" not in address and "other" not in address and len(address) < 200
 
 
@@ -152,7 +152,7 @@ def test_flags_as_parameters_leave_out_what_is_not_set() -> None:
 def test_a_server_without_models_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_data.clear()
     monkeypatch.setattr(zoo, "MODELS", tmp_path)
-    app = opened()
+    app = open_page()
     st.cache_data.clear()
     [error] = app.error
     assert "No model is installed" in error.value and "Restore it" in error.value

@@ -24,13 +24,13 @@ steps.show()
 """
 
 
-def opened(**link: str) -> AppTest:
+def open_page(**link: str) -> AppTest:
     app = AppTest.from_string(SCRIPT, default_timeout=180)
     app.query_params.update(link)
-    return ran(app)
+    return run_page(app)
 
 
-def ran(app: AppTest) -> AppTest:
+def run_page(app: AppTest) -> AppTest:
     app.run()
     assert not app.exception and not app.error
     return app
@@ -38,7 +38,7 @@ def ran(app: AppTest) -> AppTest:
 
 def choose(app: AppTest, key: str, value: object) -> AppTest:
     app.button_group(key=key).set_value(value)
-    return ran(app)
+    return run_page(app)
 
 
 def difference(app: AppTest) -> float:
@@ -50,7 +50,7 @@ def difference(app: AppTest) -> float:
 
 @pytest.fixture(scope="module")
 def page() -> AppTest:
-    return opened()
+    return open_page()
 
 
 def test_page_has_all_sections_and_keras_agrees(page: AppTest) -> None:
@@ -69,7 +69,7 @@ def test_every_figure_and_picture_says_what_it_shows(page: AppTest) -> None:
 
 
 def test_stride_and_kernel_change_what_is_computed() -> None:
-    app = opened()
+    app = open_page()
     seen = set()
     for stride, kind in product((2, 3, 4), stepper.TITLES):
         app.button_group(key="steps_stride").set_value(stride)
@@ -84,7 +84,7 @@ def test_stride_and_kernel_change_what_is_computed() -> None:
 
 
 def test_overlap_says_where_a_checkerboard_is() -> None:
-    app = opened()
+    app = open_page()
     assert "**A checkerboard.**" in words(app)
     assert "**Even.**" in words(choose(app, "steps_overlap_size", 4))
     assert "**Holes.**" in words(choose(app, "steps_overlap_size", 1))
@@ -93,7 +93,7 @@ def test_overlap_says_where_a_checkerboard_is() -> None:
 
 @pytest.mark.parametrize("model", zoo.names())
 def test_a_class_onto_itself_comes_first_then_the_pairs_that_changed_most(model: str) -> None:
-    app = opened(model=zoo.read_card(model).title)  # links carry the words of the page
+    app = open_page(model=zoo.read_card(model).title)  # links carry the words of the page
     [pairs] = [box for box in app.selectbox if (box.key or "").startswith("steps_pair")]
     amounts = [float(re.findall(r"changed by (.*)%\)", option)[0]) for option in pairs.options]
     classes = len(zoo.read_card(model).classes)
@@ -103,17 +103,17 @@ def test_a_class_onto_itself_comes_first_then_the_pairs_that_changed_most(model:
     assert onto_itself == sorted(onto_itself, reverse=True) and others == sorted(others, reverse=True)
     assert len(amounts) == classes**2
     pairs.select_index(len(amounts) - 1)
-    ran(app)
+    run_page(app)
 
 
 def test_training_is_told_of_the_photo_in_hand() -> None:
-    app = opened(model="Street scenes", sample="scene-24")
+    app = open_page(model="Street scenes", sample="scene-24")
     told = re.search(r"changes the class of \*\*([\d,]+) pixels\*\*", words(app))
     assert told and int(told[1].replace(",", "")) > 0
     assert re.search(r"became correct and [\d,]+ became wrong", words(app))
 
 
-def numbers(sum_: str) -> tuple[Fraction, list[Fraction]]:
+def parse_sum(sum_: str) -> tuple[Fraction, list[Fraction]]:
     """What stands right of a written sum, and its terms."""
     left, whole, decimal = (part.strip(" *") for part in sum_.split("="))
     assert Fraction(whole) == Fraction(decimal), sum_
@@ -123,14 +123,14 @@ def numbers(sum_: str) -> tuple[Fraction, list[Fraction]]:
 
 @pytest.mark.parametrize("pixel, row, column", [(1, 1, 1), (4, 4, 5), (8, 8, 3)])
 def test_weights_of_bilinear_add_up(pixel: int, row: int, column: int) -> None:
-    app = opened(steps_pixel=str(pixel), steps_row=str(row), steps_column=str(column))
+    app = open_page(steps_pixel=str(pixel), steps_row=str(row), steps_column=str(column))
     two = re.search(rf"Pixel {pixel}: (.*)", words(app))
     four = re.search(r"(\d+/64 × .*)", words(app))
     assert two and four
     kernel = bilinear(np.array(interpolation.SQUARE, np.float32)[..., np.newaxis], interpolation.STRIDE)[..., 0]
     for found, expected in ((two[1], np.interp((pixel - 0.5) / 4 - 0.5, (0, 1), interpolation.ROW)),
                             (four[1], kernel[row - 1, column - 1])):  # fmt: skip
-        total, terms = numbers(found)
+        total, terms = parse_sum(found)
         assert sum(terms) == total and float(total) == pytest.approx(float(expected))
 
 
@@ -144,7 +144,7 @@ def test_weights_of_bilinear_add_up(pixel: int, row: int, column: int) -> None:
     ],
 )
 def test_any_link_opens_the_page(link: dict[str, str]) -> None:
-    assert difference(opened(**link)) < 1e-5
+    assert difference(open_page(**link)) < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ story.show()
 """
 
 
-def opened(**link: str) -> AppTest:
+def open_page(**link: str) -> AppTest:
     app = AppTest.from_string(SCRIPT, default_timeout=180)
     app.query_params.update(link)
     app.run()
@@ -44,7 +44,7 @@ def photo(request: pytest.FixtureRequest) -> Subject:
     return resize_loss.subject(model, SelectedPhoto.of_sample(sample))
 
 
-def unpacked(text: str, *shape: int) -> np.ndarray:
+def unpack(text: str, *shape: int) -> np.ndarray:
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(shape)
 
 
@@ -53,13 +53,13 @@ def test_what_is_sent_is_what_the_network_says(photo: Subject) -> None:
     size = data["height"], data["width"]
     for stride in (32, 16, 8):
         np.testing.assert_array_equal(
-            unpacked(data[f"labels_{stride}"], *size), known.upsample(photo.scores, stride).labels
+            unpack(data[f"labels_{stride}"], *size), known.upsample(photo.scores, stride).labels
         )
-    stamps = unpacked(data["stamps"], 4, *size)
+    stamps = unpack(data["stamps"], 4, *size)
     np.testing.assert_array_equal(stamps[3], known.upsample(photo.scores, 32).labels)
     assert all((one != other).mean() > 0.01 for one, other in zip(stamps, stamps[1:], strict=False))
     for stride, text in data["features"].items():
-        map_ = unpacked(text, *(-(-side // int(stride)) for side in size))
+        map_ = unpack(text, *(-(-side // int(stride)) for side in size))
         assert map_.std() > 10  # a picture, not a plain field
     assert (data["truth"] is not None) == photo.is_truth
     assert len(str(data)) < 1_000_000
@@ -75,7 +75,7 @@ def test_every_number_is_true_of_the_photo(photo: Subject) -> None:
         assert beat["number"] == f"{-(-width // stride)} x {-(-height // stride)}"
     cells = -(-width // 32) * -(-height // 32)
     assert beats[6]["number"] == beats[8]["number"] == str(cells)
-    labels = {stride: unpacked(data[f"labels_{stride}"], height, width) for stride in (32, 16, 8)}
+    labels = {stride: unpack(data[f"labels_{stride}"], height, width) for stride in (32, 16, 8)}
     if photo.is_truth:
         for beat, stride in zip(beats[9:12], (32, 16, 8), strict=True):
             score = 100 * mean_iou(confusion_matrix(photo.labels, labels[stride], len(photo.card.classes)))
@@ -102,7 +102,7 @@ def test_stamps_of_a_bilinear_kernel_by_loops() -> None:
 
 
 def test_page_compares_the_shrunken_ground_truth_with_the_network() -> None:
-    app = opened(model="Street scenes", sample="scene-24")
+    app = open_page(model="Street scenes", sample="scene-24")
     scores = {metric.label: float(metric.value.split()[0]) for metric in app.metric}
     [shrunk, own] = scores.values()
     words = "\n".join(element.value for element in app.markdown)
@@ -115,4 +115,4 @@ def test_page_compares_the_shrunken_ground_truth_with_the_network() -> None:
 
 @pytest.mark.parametrize("link", [{"steps_factor": "3", "steps_way": ""}, {"model": "", "sample": "\0"}])
 def test_any_link_opens_the_page(link: dict[str, str]) -> None:
-    assert opened(**link).get("bidi_component")
+    assert open_page(**link).get("bidi_component")

@@ -19,7 +19,7 @@ import pytest
 
 from fcn.model import zoo
 from fcn.photos.files import MAX_BYTES
-from tests.benchmarks.proxy import free_ports, replica
+from tests.benchmarks.proxy import find_free_ports, replica
 from tests.support.live import ROOT, Visitor
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -54,13 +54,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         top = ROOT / source
         for path in [top] if top.is_file() else filter(Path.is_file, top.rglob("*")):
             name = path.relative_to(ROOT)
-            if not ignored(name.as_posix()):
+            if not is_ignored(name.as_posix()):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, folder / name)
     return folder
 
 
-def ignored(name: str) -> bool:
+def is_ignored(name: str) -> bool:
     """Whether .dockerignore keeps a file out: the last line that fits it or a folder above it decides."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     patterns = {"**/": "(.*/)?", "*": "[^/]*"}
@@ -192,9 +192,9 @@ def test_haproxy_accepts_its_file(encrypted: bool, tmp_path: Path, monkeypatch: 
 
 
 def test_server_is_ready_once_its_models_are_loaded(image: Path, tmp_path: Path) -> None:
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     with replica(port, tmp_path / "log.txt", image) as server:
-        *before, (status, text) = server.until_ready()
+        *before, (status, text) = server.wait_until_ready()
         assert status == 200 and json.loads(text)["models"].keys() == set(zoo.names())
         assert {status for status, _ in before} <= {0, 503}
         assert {text for status, text in before if status == 503} <= {
@@ -207,32 +207,32 @@ def test_server_is_ready_once_its_models_are_loaded(image: Path, tmp_path: Path)
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 urllib.request.urlopen(server.url + path)
 
-        async def all_pages() -> None:
+        async def visit_all_pages() -> None:
             for page in ("", "steps", "quality"):
                 async with Visitor(server.url, page=page) as visitor:
                     await visitor.run()  # raises what the page raises
 
-        asyncio.run(all_pages())
+        asyncio.run(visit_all_pages())
 
 
 def test_server_works_with_the_models_that_it_has(image: Path, tmp_path: Path) -> None:
     broken = tmp_path / "image"
     shutil.copytree(image, broken)
     (broken / "assets" / "models" / "street.json").write_text("{")
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     with replica(port, tmp_path / "log.txt", broken) as server:
-        *_, (status, text) = server.until_ready()
+        *_, (status, text) = server.wait_until_ready()
         answer = json.loads(text)
         assert status == 200 and "street" not in answer["models"] and len(answer["models"]) == len(zoo.names()) - 1
         assert "The card street.json cannot be read" in answer["problems"]["street"]
 
-        async def pages() -> None:
+        async def visit_pages() -> None:
             for page in ("", "steps", "quality"):
                 async with Visitor(server.url, "model=Street+scenes", page=page) as visitor:
                     await visitor.run()
                     assert not visitor.texts("alert")
 
-        asyncio.run(pages())
+        asyncio.run(visit_pages())
 
 
 def test_server_without_any_model_lives_but_is_never_ready(image: Path, tmp_path: Path) -> None:
@@ -240,12 +240,12 @@ def test_server_without_any_model_lives_but_is_never_ready(image: Path, tmp_path
     shutil.copytree(image, broken)
     for path in (broken / "assets" / "models").iterdir():
         path.write_bytes(b"{")
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     with replica(port, tmp_path / "log.txt", broken) as server:
         end, answer = time.monotonic() + 60, (0, "")
         while "could be loaded" not in answer[1] and time.monotonic() < end:
             time.sleep(0.1)
-            answer = server.ready()
+            answer = server.ask_ready()
         assert answer[0] == 503 and "No model could be loaded" in answer[1] and "street" in answer[1]
         with urllib.request.urlopen(f"{server.url}/_stcore/health") as healthy:
             assert healthy.status == 200
@@ -255,9 +255,9 @@ def test_server_without_segno_shares_links_without_a_picture(image: Path, tmp_pa
     bare = tmp_path / "image"
     shutil.copytree(image, bare)
     (bare / "segno.py").write_text("raise ImportError('as if it were not installed')\n")
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     with replica(port, tmp_path / "log.txt", bare) as server:
-        server.until_ready()
+        server.wait_until_ready()
 
         async def share() -> list[str]:
             async with Visitor(server.url) as visitor:
@@ -272,7 +272,7 @@ def test_server_refuses_to_start_where_its_settings_are_not(image: Path, tmp_pat
     bare = tmp_path / "image"
     shutil.copytree(image, bare)
     shutil.rmtree(bare / ".streamlit")
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     with replica(port, tmp_path / "log.txt", bare) as server:
         assert server.process.wait(60) != 0
     assert "The settings of the project were not found" in (tmp_path / "log.txt").read_text()

@@ -29,7 +29,7 @@ def jpeg(seed: int) -> bytes:
     return file.getvalue()
 
 
-def everything(visitor: Visitor) -> str:
+def page_text(visitor: Visitor) -> str:
     """All that the page was sent, as text."""
     return "".join(str(element) for element in visitor.elements.values())
 
@@ -53,17 +53,17 @@ def test_nobody_sees_the_photo_of_another(server: Server) -> None:
     assert digest in own["key"] and own["alt"] == "Your photo"
     assert (own["width"], own["height"], own["stride"], own["choices"]["upsampling"]) == (200, 150, 8, "transposed")
     assert "secret" not in owner.query and digest not in owner.query
-    assert owner.carried["own"]["source"]
+    assert owner.contents["own"]["source"]
     theirs = [other.payload for other in others]
     assert all(payload == theirs[0] for payload in theirs)
     assert (theirs[0]["stride"], theirs[0]["choices"]["upsampling"]) == (8, "bilinear") and theirs[0]["photo"] != own[
         "photo"
     ]
     for other in others:
-        seen = everything(other)
+        seen = page_text(other)
         assert digest not in seen and "secret" not in seen and "Your photo" not in other.payload["alt"]
         assert not other.texts("exception") and not other.texts("alert")
-        assert "own" not in other.carried
+        assert "own" not in other.contents
 
 
 def test_two_photos_at_once_do_not_get_mixed_up(server: Server) -> None:

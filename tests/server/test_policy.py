@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.benchmarks.proxy import free_ports, replica
+from tests.benchmarks.proxy import find_free_ports, replica
 from tests.support import browsing
 from tests.support.live import ROOT
 
@@ -19,27 +19,27 @@ BROKEN = """
 
 
 @pytest.fixture(scope="module")
-def hosted(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    [port] = free_ports(1)
+def hosted_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    [port] = find_free_ports(1)
     with replica(port, tmp_path_factory.mktemp("hosted") / "log.txt") as server:
-        *_, (status, text) = server.until_ready()
+        *_, (status, text) = server.wait_until_ready()
         assert status == 200, text
         yield server.url
 
 
 @pytest.mark.parametrize("path", ["/", *PATHS])
-def test_nothing_that_a_page_needs_is_stopped(browser, hosted: str, path: str) -> None:  # type: ignore[no-untyped-def]
-    with browsing.visiting(browser, hosted) as page:
+def test_nothing_that_a_page_needs_is_stopped(browser, hosted_url: str, path: str) -> None:  # type: ignore[no-untyped-def]
+    with browsing.visiting(browser, hosted_url) as page:
         page.add_init_script(BROKEN)
-        page.goto(hosted + path)
-        browsing.quiet(page)
+        page.goto(hosted_url + path)
+        browsing.wait_until_quiet(page)
         page.wait_for_timeout(2000)
         if path == "/":
-            browsing.settled(page)
+            browsing.wait_until_drawn(page)
             page.locator(".st-key-upload input[type=file]").set_input_files(
                 {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": browsing.jpeg(320, 240)}
             )
-            browsing.quiet(page)
+            browsing.wait_until_quiet(page)
         for _ in range(12):  # what is drawn when it is seen
             page.mouse.wheel(0, 800)
             page.wait_for_timeout(200)
@@ -51,11 +51,11 @@ def test_nothing_that_a_page_needs_is_stopped(browser, hosted: str, path: str) -
             assert page.locator(".js-plotly-plot .no-webgl").count() == 0
 
 
-def test_a_script_from_elsewhere_does_not_run(browser, hosted: str) -> None:  # type: ignore[no-untyped-def]
-    with browsing.visiting(browser, hosted) as page:
+def test_a_script_from_elsewhere_does_not_run(browser, hosted_url: str) -> None:  # type: ignore[no-untyped-def]
+    with browsing.visiting(browser, hosted_url) as page:
         page.add_init_script(BROKEN)
-        page.goto(hosted)
-        browsing.quiet(page)
+        page.goto(hosted_url)
+        browsing.wait_until_quiet(page)
         page.evaluate(
             """() => {
                 const script = document.createElement("script");

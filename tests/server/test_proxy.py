@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.proxy import ended, free_ports
+from tests.benchmarks.proxy import ending, find_free_ports
 from tests.support.live import ROOT
 
 OTHER = "127.0.0.2"
@@ -42,7 +42,7 @@ async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 @asynccontextmanager
 async def proxy(folder: Path, certificate: str = "") -> AsyncIterator[int]:
     """HAProxy with our file before two pretenders; its port."""
-    port, secure, *ports = free_ports(4)
+    port, secure, *ports = find_free_ports(4)
     servers = [await asyncio.start_server(pretend, "127.0.0.1", one, backlog=2000) for one in ports]
     settings = {"FCN_LISTEN": f"0.0.0.0:{port}", "FCN_ADMIN_SOCKET": str(folder / "admin.sock")}
     settings |= {"FCN_LISTEN_TLS": f"127.0.0.1:{secure}", "FCN_USER": getpass.getuser()}
@@ -51,7 +51,7 @@ async def proxy(folder: Path, certificate: str = "") -> AsyncIterator[int]:
     command = ["haproxy", "-f", str(ROOT / "deploy" / "haproxy.cfg")]
     with (folder / "haproxy.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | settings)
-    with ended(process):
+    with ending(process):
         for _ in range(100):
             if await ask(port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") in (200, 308):
                 break
@@ -88,11 +88,11 @@ async def ask(port: int, head: str, body: bytes = b"", address: str = "127.0.0.1
 
 
 def run(folder: Path, work: Callable[[int], Coroutine[None, None, None]]) -> None:
-    async def whole() -> None:
+    async def run_work() -> None:
         async with proxy(folder) as port:
             await work(port)
 
-    asyncio.run(whole())
+    asyncio.run(run_work())
 
 
 @pytest.fixture(autouse=True)
@@ -180,18 +180,18 @@ def test_bodies_over_http_2_say_their_length(tmp_path: Path) -> None:
         pytest.skip("curl speaks no HTTP/2.")
     (tmp_path / "photo").write_bytes(bytes(1000))
 
-    async def status(port: int, *options: str) -> str:
+    async def fetch_status(port: int, *options: str) -> str:
         line = ["curl", "-sk", "--http2", "-o", os.devnull, "-w", "%{http_code} %{http_version}", *options]
         process = await asyncio.create_subprocess_exec(
             *line, f"https://127.0.0.1:{port}/x", stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         return (await process.communicate(bytes(1000)))[0].decode()
 
-    async def whole() -> None:
+    async def send_uploads() -> None:
         async with proxy(tmp_path, str(tmp_path / "both")) as port:
-            assert await status(port, "-T", str(tmp_path / "photo")) == "200 2"
-            pipe = [await status(port, "-X", "PUT", "-T", "-") for _ in range(6)]  # from a pipe: no length
+            assert await fetch_status(port, "-T", str(tmp_path / "photo")) == "200 2"
+            pipe = [await fetch_status(port, "-X", "PUT", "-T", "-") for _ in range(6)]  # from a pipe: no length
             # curl misses an answer that comes before it has sent all; let in is it never
             assert "411 2" in pipe and set(pipe) <= {"411 2", "000 0"}
 
-    asyncio.run(whole())
+    asyncio.run(send_uploads())

@@ -19,7 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def keras_process(server: Server) -> int:
+def find_keras_process(server: Server) -> int:
     """The process that a server asks: a child of it with this module's name."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -31,7 +31,7 @@ def keras_process(server: Server) -> int:
     raise AssertionError("Keras does not run")
 
 
-async def trained(page: Visitor, steps: int, press: bool = True, seconds: float = 240) -> dict[str, Any]:
+async def train_until(page: Visitor, steps: int, press: bool = True, seconds: float = 240) -> dict[str, Any]:
     """Ask for steps until they are made or there is trouble."""
     async with asyncio.timeout(seconds):
         await page.train(steps, press)
@@ -53,11 +53,11 @@ def jpeg() -> bytes:
 
 
 def test_a_hung_training_stops_no_photo_and_a_killed_one_is_told(server: Server) -> None:
-    async def visits() -> None:
+    async def visit() -> None:
         async with Visitor(server.url, "learn_pictures=1", "learn", 120) as page:
             await page.run()
-            assert (await trained(page, 1))["step"] == 1
-            process = keras_process(server)
+            assert (await train_until(page, 1))["step"] == 1
+            process = find_keras_process(server)
             os.kill(process, signal.SIGSTOP)
             await page.train(50)
             async with asyncio.timeout(60), Visitor(server.url, patience=60) as other:  # before Keras is given up
@@ -67,9 +67,9 @@ def test_a_hung_training_stops_no_photo_and_a_killed_one_is_told(server: Server)
             state = await page.train(50)
             assert not state["trouble"]
             os.kill(process, signal.SIGKILL)
-            assert "its process has ended" in (await trained(page, 50, press=False))["trouble"]
-            state = await trained(page, 2)
+            assert "its process has ended" in (await train_until(page, 50, press=False))["trouble"]
+            state = await train_until(page, 2)
             assert state["step"] == 2 and not state["trouble"]
-            assert keras_process(server) != process
+            assert find_keras_process(server) != process
 
-    asyncio.run(visits())
+    asyncio.run(visit())

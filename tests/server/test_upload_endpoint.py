@@ -56,15 +56,15 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's folder for temporary files."""
     return tmp_path_factory.mktemp("temporary")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, temporary_folder: Path) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(temporary))
+        patch.setenv("TMPDIR", str(temporary_folder))
         with serving(tmp_path_factory.mktemp("server") / "log.txt", patience=PATIENCE) as running:
             patch.undo()
             yield running
@@ -73,12 +73,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Iterato
 def visit(server: Server, work: Callable[[Visitor], Awaitable[None]]) -> None:
     """Open the page and do something there."""
 
-    async def visiting() -> None:
+    async def work_on_page() -> None:
         async with Visitor(server.url, patience=PATIENCE) as visitor:
             await visitor.run()
             await work(visitor)
 
-    asyncio.run(visiting())
+    asyncio.run(work_on_page())
 
 
 def form(*files: bytes) -> tuple[bytes, dict[str, str]]:
@@ -88,49 +88,51 @@ def form(*files: bytes) -> tuple[bytes, dict[str, str]]:
     return b"".join(parts) + b"--mark--\r\n", {"Content-Type": "multipart/form-data; boundary=mark"}
 
 
-def shown_text(markdown: str) -> str:
+def unescape_markdown(markdown: str) -> str:
     """What a reader of Markdown sees, where every character with a meaning is escaped."""
     left = re.sub(r"\\[\\`*_{}\[\]()#+!|<>~$:&.=-]", "", markdown)
     assert not re.search(r"[\\`*_{}\[\]#+!|<>~$&]|:\w+\[|:\w+:|(?i:www)\.|://|\w@|^\d+[.)]|^[-=]", left), markdown
     return re.sub(r"\\(\W|_)", r"\1", markdown).replace("\u2060", "")
 
 
-def refusal(visitor: Visitor) -> str:
+def read_refusal(visitor: Visitor) -> str:
     """The sentence that says why a file was refused, as it is read; empty if there is none."""
-    told = [shown_text(text) for text in visitor.texts("alert") if text.endswith(STAYS)]
+    told = [unescape_markdown(text) for text in visitor.texts("alert") if text.endswith(STAYS)]
     assert len(told) < 2, told
     return "".join(told).removesuffix(STAYS)
 
 
 def test_server_refuses_what_a_browser_would_not_send(server: Server) -> None:
     async def send(visitor: Visitor) -> None:
-        path = (await visitor.file_urls("a.jpg")).upload_url
+        path = (await visitor.ask_file_urls("a.jpg")).upload_url
         body, fields = form(hostile.in_jpeg(b""))
 
-        async def status(changed: dict[str, str], data: bytes = body, where: str = path, chunked: bool = False) -> int:
+        async def put_form(
+            changed: dict[str, str], data: bytes = body, where: str = path, chunked: bool = False
+        ) -> int:
             answer: Answer = await visitor.request("PUT", where, data, fields | changed, chunked)
             assert b"Traceback" not in answer.body
             return answer.status
 
         large, larger = form(bytes(LIMIT + 1))[0], form(bytes(LIMIT + 2 * MEGABYTE))[0]
-        assert await status({}, large) == 413
-        assert await status({}, large, chunked=True) == 413  # without a length
-        assert await status({}, larger, chunked=True) == 413
-        assert await status({"Content-Length": str(10**12)}) == 413
-        assert await status({"Content-Length": "100"}) == 400  # less than there is
-        assert await status({"Content-Length": "many"}) == 400
-        assert await status({"X-Xsrftoken": ""}) == 403
-        assert await status({"X-Xsrftoken": "2|00000000|" + "0" * 32 + "|1"}) == 403
-        assert await status({"Cookie": "other=1"}) == 403
-        assert await status({}, where=path.replace(visitor.session, str(uuid.uuid4()))) == 400
-        assert await status({}, form(b"one", b"two")[0]) == 400
-        assert await status({}, form()[0]) == 400
-        assert await status({}, b"no form") == 400
-        assert await status({"Content-Type": "image/jpeg"}) == 400
+        assert await put_form({}, large) == 413
+        assert await put_form({}, large, chunked=True) == 413  # without a length
+        assert await put_form({}, larger, chunked=True) == 413
+        assert await put_form({"Content-Length": str(10**12)}) == 413
+        assert await put_form({"Content-Length": "100"}) == 400  # less than there is
+        assert await put_form({"Content-Length": "many"}) == 400
+        assert await put_form({"X-Xsrftoken": ""}) == 403
+        assert await put_form({"X-Xsrftoken": "2|00000000|" + "0" * 32 + "|1"}) == 403
+        assert await put_form({"Cookie": "other=1"}) == 403
+        assert await put_form({}, where=path.replace(visitor.session, str(uuid.uuid4()))) == 400
+        assert await put_form({}, form(b"one", b"two")[0]) == 400
+        assert await put_form({}, form()[0]) == 400
+        assert await put_form({}, b"no form") == 400
+        assert await put_form({"Content-Type": "image/jpeg"}) == 400
         sample = visitor.payload["key"]
         await visitor.run()
-        assert visitor.payload["key"] == sample and not refusal(visitor)
-        assert await status({}) == 204  # the same as it should be
+        assert visitor.payload["key"] == sample and not read_refusal(visitor)
+        assert await put_form({}) == 204  # the same as it should be
 
     visit(server, send)
 
@@ -146,10 +148,10 @@ def test_upload_ends_as_a_picture_or_a_sentence(server: Server) -> None:
             if case.expected == PHOTO:
                 last = visitor.payload["key"]
                 assert hashlib.sha256(data).hexdigest() in last, case.name
-                assert not refusal(visitor), case.name
+                assert not read_refusal(visitor), case.name
             else:
                 assert case.expected == SENTENCE and visitor.payload["key"] == last, case.name
-                said = refusal(visitor)
+                said = read_refusal(visitor)
                 assert case.says in said and hostile.is_plain(said, case.file), said
 
     visit(server, send)
@@ -159,9 +161,9 @@ def test_name_of_a_file_is_shown_as_text(server: Server) -> None:
     async def send(visitor: Visitor) -> None:
         for name in NAMES:
             await visitor.upload(name, b"no photo")
-            assert hostile.is_plain(refusal(visitor), name), refusal(visitor)
+            assert hostile.is_plain(read_refusal(visitor), name), read_refusal(visitor)
             await visitor.upload(name, hostile.in_jpeg(b""))
-            assert not refusal(visitor)
+            assert not read_refusal(visitor)
             assert "Your photo" in str(visitor.payload["alt"])
             for element in visitor.elements.values():
                 kind = str(element.WhichOneof("type"))
@@ -171,7 +173,7 @@ def test_name_of_a_file_is_shown_as_text(server: Server) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
-def test_photo_is_written_to_no_disk(server: Server, temporary: Path) -> None:
+def test_photo_is_written_to_no_disk(server: Server, temporary_folder: Path) -> None:
     photo = hostile.in_jpeg(hostile.segment(0xFE, MARK.encode())).ljust(MAX_BYTES - 1000, b"\0")
     found: set[str] = set()
 
@@ -181,7 +183,7 @@ def test_photo_is_written_to_no_disk(server: Server, temporary: Path) -> None:
                 target = os.readlink(link)
             except OSError:
                 continue  # closed meanwhile
-            if str(temporary) in target or "/tmp/" in target and "deleted" in target:
+            if str(temporary_folder) in target or "/tmp/" in target and "deleted" in target:
                 found.add(target)
 
     async def send(visitor: Visitor) -> None:
@@ -194,7 +196,7 @@ def test_photo_is_written_to_no_disk(server: Server, temporary: Path) -> None:
 
     visit(server, send)
     assert not found
-    assert not list(temporary.iterdir())
+    assert not list(temporary_folder.iterdir())
 
 
 def test_log_knows_nothing_of_the_photos(server: Server) -> None:

@@ -24,7 +24,7 @@ def serve() -> ModuleType:
     return module
 
 
-class Inside:
+class CountingApplication:
     """An application that counts who is inside at once and lets nobody out before `leave`."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def run(work: Callable[[], Coroutine[None, None, None]]) -> None:
 
 def test_two_of_a_visit_and_what_memory_bears_are_on_their_way_at_once(serve: ModuleType) -> None:
     async def work() -> None:
-        inside = Inside()
+        inside = CountingApplication()
         uploads = serve.Uploads(inside)
         uploads.room = 200 * MEGABYTE
         waiting = [asyncio.create_task(put(uploads, "one", 20 * MEGABYTE)) for _ in range(6)]
@@ -86,7 +86,7 @@ def test_two_of_a_visit_and_what_memory_bears_are_on_their_way_at_once(serve: Mo
 
 def test_an_upload_that_trickles_is_given_up(serve: ModuleType) -> None:
     async def work() -> None:
-        inside = Inside()
+        inside = CountingApplication()
         uploads = serve.Uploads(inside)
         real = asyncio.timeout
         asyncio.timeout = lambda seconds: real((seconds or 0) / 600)  # type: ignore[assignment]
@@ -101,7 +101,7 @@ def test_an_upload_that_trickles_is_given_up(serve: ModuleType) -> None:
 
 def test_a_body_without_a_length_is_refused_before_it_is_read(serve: ModuleType) -> None:
     async def work() -> None:
-        inside = Inside()
+        inside = CountingApplication()
         assert await put(serve.Uploads(inside), "one", None) == 411
         assert not inside.most
 
@@ -112,7 +112,7 @@ def test_a_full_server_takes_no_photo(serve: ModuleType, monkeypatch: pytest.Mon
     monkeypatch.setattr(serve, "resident", lambda: serve.memory())
 
     async def work() -> None:
-        inside = Inside()
+        inside = CountingApplication()
         assert await put(serve.Uploads(inside), "one", 1000) == 503
         assert not inside.most
 

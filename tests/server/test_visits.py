@@ -10,7 +10,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from fcn.ui import visits
-from tests.benchmarks.load import memory
+from tests.benchmarks.load import read_memory
 from tests.support import hostile
 from tests.support.live import Server, Visitor, serving
 
@@ -27,8 +27,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert "Traceback" not in running.log.read_text(errors="replace")
 
 
-def resident(server: Server) -> float:
-    return memory(server, "VmRSS") / MEGABYTE
+def read_resident_memory(server: Server) -> float:
+    return read_memory(server, "VmRSS") / MEGABYTE
 
 
 async def send(visitor: Visitor, megabytes: float) -> None:
@@ -40,29 +40,29 @@ def test_a_visit_keeps_three_files_and_gives_them_back_on_a_quiet_server(server:
     async def visit() -> tuple[float, float]:
         async with Visitor(server.url, patience=PATIENCE) as visitor:
             await visitor.run()
-            before = resident(server)
+            before = read_resident_memory(server)
             for _ in range(20):
                 await send(visitor, 19.5)
-            return before, resident(server)
+            return before, read_resident_memory(server)
 
     before, after = asyncio.run(visit())
     assert after - before < 160, "three files of 20, and what libc keeps of the way in"
     end = time.monotonic() + LIFE + 25
-    while resident(server) - before > 15 and time.monotonic() < end:
+    while read_resident_memory(server) - before > 15 and time.monotonic() < end:
         time.sleep(0.5)
-    assert resident(server) - before <= 15
+    assert read_resident_memory(server) - before <= 15
 
 
 def test_all_visits_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     manager, there = MemoryUploadedFileManager(""), {"a", "c", "d"}
     closed: list[str] = []
 
-    class Fake:
+    class FakeRuntime:
         instance = classmethod(lambda cls: cls)
         is_active_session = staticmethod(there.__contains__)
         close_session = staticmethod(closed.append)
 
-    monkeypatch.setattr(visits, "Runtime", Fake)
+    monkeypatch.setattr(visits, "Runtime", FakeRuntime)
     monkeypatch.setattr(visits, "_lives", lambda session_id: True)
     monkeypatch.setattr(visits, "ALL", 50)
 
@@ -85,7 +85,7 @@ def test_an_upload_that_ends_after_its_visit_is_not_kept(server: Server) -> None
         visitor = Visitor(server.url, patience=PATIENCE)
         await visitor.connect()
         await visitor.run()
-        before = resident(server)
+        before = read_resident_memory(server)
         mark = "mark"
         head = f'--{mark}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'.encode()
         body = head + bytes(19 * MEGABYTE) + f"\r\n--{mark}--\r\n".encode()
@@ -112,13 +112,13 @@ def test_an_upload_that_ends_after_its_visit_is_not_kept(server: Server) -> None
         for reader, writer in writers:
             assert b" 204 " in await reader.readline()
             writer.close()
-        return before, resident(server)
+        return before, read_resident_memory(server)
 
     before, _ = asyncio.run(visit())
     end = time.monotonic() + 30
-    while resident(server) - before > 25 and time.monotonic() < end:
+    while read_resident_memory(server) - before > 25 and time.monotonic() < end:
         time.sleep(0.5)
-    assert resident(server) - before <= 25
+    assert read_resident_memory(server) - before <= 25
 
 
 def test_a_file_that_the_page_claims_and_the_server_has_not_ends_in_a_sentence(server: Server) -> None:
@@ -127,10 +127,10 @@ def test_a_file_that_the_page_claims_and_the_server_has_not_ends_in_a_sentence(s
             await visitor.run()
             put = visitor.put
 
-            async def lost(path: str, *arguments: object) -> object:
+            async def put_elsewhere(path: str, *arguments: object) -> object:
                 return await put(f"/_stcore/upload_file/{visitor.session}/{uuid.uuid4()}", b"another")
 
-            visitor.put = lost  # type: ignore[method-assign, assignment]
+            visitor.put = put_elsewhere  # type: ignore[method-assign, assignment]
             await visitor.upload("mine.jpg", hostile.in_jpeg(b""))
             said = visitor.texts("alert")
             await visitor.run()

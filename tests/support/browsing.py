@@ -45,17 +45,17 @@ ARGUMENTS = [
 # The visit
 
 
-def installed() -> str | None:
+def find_browser() -> str | None:
     """Path of the browser, if there is one."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def required() -> bool:
+def is_browser_required() -> bool:
     """Whether a missing browser is a failure."""
     return os.environ.get("FCN_REQUIRE_BROWSER") == "1"
 
 
-def launched(playwright: Playwright, path: str) -> Browser:
+def launch(playwright: Playwright, path: str) -> Browser:
     """Start the browser."""
     return playwright.chromium.launch(
         executable_path=path, args=ARGUMENTS, timeout=1000 * PATIENCE, chromium_sandbox=False
@@ -82,10 +82,10 @@ def visiting(browser: Browser, server: str, width: int = 1280, height: int = 900
     context.close()
 
 
-def opened(page: Page, address: str = STREET) -> Page:
+def open_page(page: Page, address: str = STREET) -> Page:
     """Open the first page and wait until the pictures are drawn and the server has nothing more to say."""
     page.goto(address)
-    settled(page)
+    wait_until_drawn(page)
     return page
 
 
@@ -94,19 +94,19 @@ def viewer(page: Page) -> Locator:
     return page.locator(".viewer")
 
 
-def quiet(page: Page) -> None:
+def wait_until_quiet(page: Page) -> None:
     """Wait until the server is done and what it sent is drawn."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
-def settled(page: Page, ready: str = ".") -> None:
+def wait_until_drawn(page: Page, ready: str = ".") -> None:
     """Wait until the server is done and the pictures that `ready` tells of are drawn."""
     expect(viewer(page)).to_have_attribute("data-ready", re.compile(ready))
-    quiet(page)
+    wait_until_quiet(page)
 
 
-def fine(page: Page) -> bool:
+def shows_no_error(page: Page) -> bool:
     """Whether the page shows neither an exception nor an error."""
     return page.get_by_test_id("stException").count() == page.get_by_test_id("stAlertContentError").count() == 0
 
@@ -131,7 +131,7 @@ def choose(page: Page, key: str, title: str, ready: str = ".") -> None:
         hidden = wanted.evaluate("one => one.tagName") == "INPUT"  # its label is what is seen
         (wanted.locator("..") if hidden else wanted).click()
     expect(wanted).to_be_checked()
-    settled(page, ready)
+    wait_until_drawn(page, ready)
 
 
 def switch(page: Page, title: str, name: str) -> None:
@@ -140,19 +140,19 @@ def switch(page: Page, title: str, name: str) -> None:
 
 
 @contextmanager
-def more(page: Page) -> Iterator[Locator]:
+def opening_more(page: Page) -> Iterator[Locator]:
     """The controls of "More", open for as long as the context lasts."""
     place = part(page, "more")
     place.locator("summary").click()
     yield place
     place.locator("summary").click()
-    quiet(page)
+    wait_until_quiet(page)
 
 
 def use_model(page: Page, name: str) -> None:
     """Choose a model on the first screen, by name, and wait for its pictures."""
     part(page, "model").locator("select").select_option(name)
-    settled(page, f"^{name} ")
+    wait_until_drawn(page, f"^{name} ")
 
 
 def upload(page: Page, name: str, data: bytes) -> None:
@@ -179,7 +179,7 @@ class Stop:
     keys: tuple[str, ...]
 
 
-def tab_stops(page: Page, most: int = 120) -> list[Stop]:
+def collect_tab_stops(page: Page, most: int = 120) -> list[Stop]:
     """Everything that the Tab key reaches, from the top of the page until it comes round."""
     page.locator("body").evaluate("one => { one.tabIndex = -1; one.focus(); one.removeAttribute('tabindex'); }")
     page.evaluate("window.seen = []")
@@ -232,19 +232,19 @@ class Wire:
         self.frames: list[Frame] = []
         self._addresses: dict[str, str] = {}
         session = page.context.new_cdp_session(page)
-        session.on("Network.requestWillBeSent", self._asked)
-        session.on("Network.loadingFinished", self._loaded)
-        session.on("Network.webSocketFrameSent", lambda event: self._frame(event, True))
-        session.on("Network.webSocketFrameReceived", lambda event: self._frame(event, False))
+        session.on("Network.requestWillBeSent", self._note_request)
+        session.on("Network.loadingFinished", self._note_end)
+        session.on("Network.webSocketFrameSent", lambda event: self._note_frame(event, True))
+        session.on("Network.webSocketFrameReceived", lambda event: self._note_frame(event, False))
         session.send("Network.enable")
 
-    def _asked(self, event: dict[str, Any]) -> None:
+    def _note_request(self, event: dict[str, Any]) -> None:
         self._addresses[event["requestId"]] = event["request"]["url"]
 
-    def _loaded(self, event: dict[str, Any]) -> None:
+    def _note_end(self, event: dict[str, Any]) -> None:
         self.loaded.append((self._addresses.get(event["requestId"], ""), int(event["encodedDataLength"])))
 
-    def _frame(self, event: dict[str, Any], sent: bool) -> None:
+    def _note_frame(self, event: dict[str, Any], sent: bool) -> None:
         text, binary = event["response"]["payloadData"], event["response"]["opcode"] == 2
         size = len(text) * 3 // 4 - text[-2:].count("=") if binary else len(text.encode())
         self.frames.append(Frame(event["timestamp"], sent, size))
@@ -275,10 +275,10 @@ def pictures(page: Page) -> list[str]:
 
 def pixels(page: Page) -> list[np.ndarray]:
     """The three pictures, each (H, W, 3) int."""
-    return [np.asarray(Image.open(io.BytesIO(unpacked(url))).convert("RGB")).astype(int) for url in pictures(page)]
+    return [np.asarray(Image.open(io.BytesIO(unpack_url(url))).convert("RGB")).astype(int) for url in pictures(page)]
 
 
-def unpacked(url: str) -> bytes:
+def unpack_url(url: str) -> bytes:
     """What a data URL holds."""
     return base64.b64decode(url.partition(",")[2])
 
@@ -302,7 +302,7 @@ def point(page: Page, index: int, x: float, y: float, width: int = 480, height: 
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class ExpectedResult:
     """What the network says of a sample, at working size."""
 
     card: zoo.Card
@@ -343,14 +343,14 @@ class Known:
 
 
 @cache
-def known(model: str = "street", sample: str = "scene-24") -> Known:
+def expected_result(model: str = "street", sample: str = "scene-24") -> ExpectedResult:
     """Look at a sample of the gallery, of 480 x 360 pixels."""
     segmenter = Segmenter.load(model)
     photo, _ = samples(model)[sample].read()
     shown = np.asarray(Image.open(io.BytesIO(render.jpeg(photo.pixels))))
-    return Known(segmenter.card, photo.pixels, shown, segmenter.score(photo.pixels), segmenter)
+    return ExpectedResult(segmenter.card, photo.pixels, shown, segmenter.score(photo.pixels), segmenter)
 
 
-def sha(model: str, sample: str) -> str:
+def sample_hash(model: str, sample: str) -> str:
     """What the pictures of a sample name themselves by, as part of `data-ready`."""
     return samples(model)[sample].read()[0].sha256

@@ -245,7 +245,7 @@ def webp_header(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<L", len(body) + len(body) % 2) + body + b"\0" * (len(body) % 2)
 
 
-def frames(form: str, number: int, **options: Any) -> bytes:
+def animation(form: str, number: int, **options: Any) -> bytes:
     """An animation that starts with the picture."""
     rest = [Image.new("RGB", (WIDTH, HEIGHT), (index % 256, index // 256, 99)) for index in range(number - 1)]
     return encode(picture(), form, save_all=True, append_images=rest, **options)
@@ -266,7 +266,7 @@ def exif(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + listed + struct.pack("<L", following)
 
 
-def zipped() -> bytes:
+def zip_archive() -> bytes:
     """A small archive."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -274,7 +274,7 @@ def zipped() -> bytes:
     return file.getvalue()
 
 
-def padded(data: bytes, size: int) -> bytes:
+def pad(data: bytes, size: int) -> bytes:
     """Bytes that fill a file up to a size."""
     return data.ljust(size, b"\0")
 
@@ -322,13 +322,13 @@ def lab() -> bytes:
     return encode(image, "TIFF")
 
 
-def sixteen_bits(form: str) -> bytes:
+def grey_steps(form: str) -> bytes:
     """Steps of 16-bit grey."""
     values = np.repeat([[0, 0x4000, 0x8000, 0xFFFF]], HEIGHT, axis=0).repeat(WIDTH // 4, axis=1).astype(np.uint16)
     return encode(Image.fromarray(values), form)
 
 
-def transparent(**options: Any) -> bytes:
+def transparent_picture(**options: Any) -> bytes:
     """The picture with a palette in which red is transparent."""
     image = picture().convert("P", palette=Image.Palette.ADAPTIVE)
     red = image.getpixel((0, 0))
@@ -338,19 +338,19 @@ def transparent(**options: Any) -> bytes:
 
 STEPS = ((0, 0, 0), WHITE, (0, 0, 0), WHITE)
 add("LAB", "lab.tif", lab, PHOTO)
-add("16-bit PNG", "depth.png", functools.partial(sixteen_bits, "PNG"), PHOTO, corners=STEPS)
-add("16-bit TIFF", "depth.tif", functools.partial(sixteen_bits, "TIFF"), PHOTO, corners=STEPS)
+add("16-bit PNG", "depth.png", functools.partial(grey_steps, "PNG"), PHOTO, corners=STEPS)
+add("16-bit TIFF", "depth.tif", functools.partial(grey_steps, "TIFF"), PHOTO, corners=STEPS)
 add(
     "palette with transparency, PNG",
     "clear.png",
-    functools.partial(transparent, form="PNG"),
+    functools.partial(transparent_picture, form="PNG"),
     PHOTO,
     corners=(WHITE, *QUARTERS[1:]),
 )
 add(
     "palette with transparency, GIF",
     "clear.gif",
-    functools.partial(transparent, form="GIF"),
+    functools.partial(transparent_picture, form="GIF"),
     PHOTO,
     corners=(WHITE, *QUARTERS[1:]),
 )
@@ -389,10 +389,10 @@ add("no pixels in height", "none.bmp", bmp(5, 0, 24, 0, b""), SENTENCE)
 
 # Animations and pages
 
-add("GIF of 2000 frames", "long.gif", lambda: frames("GIF", 2000), PHOTO)
-add("PNG of 300 frames", "long.png", lambda: frames("PNG", 300), PHOTO)
-add("WebP of 300 frames", "long.webp", lambda: frames("WEBP", 300, lossless=True, method=0), PHOTO)
-add("TIFF of 100 pages", "pages.tif", lambda: frames("TIFF", 100), PHOTO)
+add("GIF of 2000 frames", "long.gif", lambda: animation("GIF", 2000), PHOTO)
+add("PNG of 300 frames", "long.png", lambda: animation("PNG", 300), PHOTO)
+add("WebP of 300 frames", "long.webp", lambda: animation("WEBP", 300, lossless=True, method=0), PHOTO)
+add("TIFF of 100 pages", "pages.tif", lambda: animation("TIFF", 100), PHOTO)
 add(
     "MPO of two photos",
     "stereo.mpo",
@@ -412,8 +412,8 @@ add("zero bytes", "empty.jpg", b"", SENTENCE, says="0 bytes")
 add("one byte", "one.jpg", b"\xff", SENTENCE)
 add("only zeros", "zeros.png", bytes(10_000), SENTENCE)
 add("only the start of a JPEG", "start.jpg", b"\xff\xd8\xff", SENTENCE)
-add("exactly the byte limit", "full.jpg", lambda: padded(in_jpeg(b""), MAX_BYTES), PHOTO)
-add("one byte over the limit", "over.jpg", lambda: padded(in_jpeg(b""), MAX_BYTES + 1), SENTENCE, says="20.1 MB")
+add("exactly the byte limit", "full.jpg", lambda: pad(in_jpeg(b""), MAX_BYTES), PHOTO)
+add("one byte over the limit", "over.jpg", lambda: pad(in_jpeg(b""), MAX_BYTES + 1), SENTENCE, says="20.1 MB")
 add("bomb of 169 megapixels", "bomb.png", lambda: flat_png(13_000, 13_000, 1, 0), SENTENCE, says="169.0 megapixels")
 add("one row over the pixel limit", "row.png", lambda: flat_png(10_000, 5_001, 1, 0), SENTENCE, says="50.1 megapixels")
 add(
@@ -670,7 +670,7 @@ OTHER = {
 }
 for kind, content in OTHER.items():
     add(f"{kind} under the name of a photo", f"{kind}.jpg", content, SENTENCE, says="Use JPEG")
-add("ZIP under the name of a photo", "photos.png", zipped, SENTENCE, says="Use JPEG")
+add("ZIP under the name of a photo", "photos.png", zip_archive, SENTENCE, says="Use JPEG")
 for form in ("ICO", "PPM", "TGA", "PCX", "SGI", "DDS", "ICNS"):
     build = functools.partial(encode, picture().resize((64, 64)).convert("RGBA" if form == "ICNS" else "RGB"), form)
     add(f"{form} under the name of a photo", "icon.png", build, SENTENCE, says="Use JPEG")
@@ -682,8 +682,8 @@ for form, file in (
     ("TIFF", "photo"),
 ):
     add(f"{form} with another ending", file, functools.partial(encode, picture(), form, lossless=True), PHOTO)
-add("JPEG and ZIP in one", "both.jpg", lambda: in_jpeg(b"") + zipped(), PHOTO)
-add("ZIP and JPEG in one", "both2.jpg", lambda: zipped() + in_jpeg(b""), SENTENCE)
+add("JPEG and ZIP in one", "both.jpg", lambda: in_jpeg(b"") + zip_archive(), PHOTO)
+add("ZIP and JPEG in one", "both2.jpg", lambda: zip_archive() + in_jpeg(b""), SENTENCE)
 add("GIF and script in one", "both.gif", lambda: in_gif(b"!\xfe\x0f*/=1;alert(1)/*\0"), PHOTO)
 add("script that starts as a GIF", "script.gif", b"GIF89a=1;alert(document.cookie);//", SENTENCE)
 add(
@@ -793,7 +793,7 @@ add("a column of 65536", "column.png", lambda: flat_png(1, 65_536, 8, 2), SENTEN
 add("a column of 65535", "column.png", lambda: flat_png(1, 65_535, 8, 2), PHOTO, size=(65_535, 1))
 
 
-def flat(mode: str, width: int, height: int, form: str, **options: Any) -> bytes:
+def flat_picture(mode: str, width: int, height: int, form: str, **options: Any) -> bytes:
     """A large picture of one colour."""
     colour = {"L": 9, "P": 0, "1": 1, "F": 5.0, "I": 5}.get(mode, (9, 99, 200, 50)[: len(mode.removesuffix("Cr"))])
     return encode(Image.new(mode, (width, height), colour), form, **options)
@@ -801,7 +801,7 @@ def flat(mode: str, width: int, height: int, form: str, **options: Any) -> bytes
 
 def add_large(name: str, mode: str, width: int, height: int, form: str, **options: Any) -> None:
     """Add a large picture of one colour."""
-    build = functools.partial(flat, mode, width, height, form, **options)
+    build = functools.partial(flat_picture, mode, width, height, form, **options)
     add(name, f"large.{form.lower()}", build, PHOTO, size=(height, width), large=True)
 
 
@@ -879,17 +879,17 @@ class Child:
         assert self._child._process is not None
         return self._child._process.pid
 
-    def peak(self) -> float:
+    def read_peak(self) -> float:
         """Its memory at the most, MB, looked at every few milliseconds, for it may be gone in the end."""
-        return memory("VmHWM", self.folder)
+        return read_memory("VmHWM", self.folder)
 
-    def seconds(self) -> float:
+    def read_seconds(self) -> float:
         """What it has computed."""
         fields = (self.folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def memory(field: str, process: Path = Path("/proc/self")) -> float:
+def read_memory(field: str, process: Path = Path("/proc/self")) -> float:
     """A figure of a process in MB: VmRSS now, VmHWM at most since the last reset."""
     found = re.search(rf"{field}:\s+(\d+) kB", (process / "status").read_text())
     return int(found[1]) / 1024 if found else 0.0  # it has just ended
@@ -908,15 +908,15 @@ def reset_peak(process: Path) -> bool:
 
 
 @contextmanager
-def watched(child: Child, result: dict[str, Any]) -> Iterator[None]:
+def watch_child(child: Child, result: dict[str, Any]) -> Iterator[None]:
     """Note the greatest memory and time of a child while something is done."""
-    ended, start = threading.Event(), child.seconds()
+    ended, start = threading.Event(), child.read_seconds()
 
     def look() -> None:
         while not ended.wait(0.005):
             with suppress(OSError, IndexError):
-                result["child megabytes"] = max(result["child megabytes"], child.peak())
-                result["seconds"] = max(result["seconds"], child.seconds() - start)
+                result["child megabytes"] = max(result["child megabytes"], child.read_peak())
+                result["seconds"] = max(result["seconds"], child.read_seconds() - start)
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -924,25 +924,25 @@ def watched(child: Child, result: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError, IndexError):
-            result["child megabytes"] = max(result["child megabytes"], child.peak())
-            result["seconds"] = max(result["seconds"], child.seconds() - start)
+            result["child megabytes"] = max(result["child megabytes"], child.read_peak())
+            result["seconds"] = max(result["seconds"], child.read_seconds() - start)
         ended.set()
         thread.join()
 
 
-def measured(name: str, work: Callable[[], dict[str, Any]], decoder: Decoder) -> dict[str, Any]:
+def measure(name: str, work: Callable[[], dict[str, Any]], decoder: Decoder) -> dict[str, Any]:
     """What came of it, with its time and its memory at the most, here and in the child."""
     decode_ahead(decoder)
     child = Child(decoder)
     told = reset_peak(child.folder)
-    before = memory("VmRSS") if told else 0.0
+    before = read_memory("VmRSS") if told else 0.0
     costs = {"child megabytes": 0.0, "seconds": 0.0}
     used = time.process_time()
-    with watched(child, costs) if told else nullcontext():
-        result = outcome(work)
+    with watch_child(child, costs) if told else nullcontext():
+        result = find_outcome(work)
     result |= costs
     result["seconds"] += time.process_time() - used
-    result["megabytes"] = memory("VmHWM") - before if told else None
+    result["megabytes"] = read_memory("VmHWM") - before if told else None
     return {"name": name} | result
 
 
@@ -951,7 +951,7 @@ def decode_ahead(decoder: Decoder) -> None:
     decoder.decode(in_jpeg(b""), "ready.jpg")
 
 
-def outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def find_outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What came of it."""
     try:
         return work()
@@ -961,7 +961,7 @@ def outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"outcome": f"{type(error).__name__}: {error}"}
 
 
-def photo_of(decoder: Decoder, data: bytes, file: str, files: bool) -> dict[str, Any]:
+def decode_photo(decoder: Decoder, data: bytes, file: str, files: bool) -> dict[str, Any]:
     """Decode a file, for the page or as large as for a download."""
     photo = decoder.decode_light(data, file)
     if files:
@@ -977,7 +977,7 @@ def photo_of(decoder: Decoder, data: bytes, file: str, files: bool) -> dict[str,
     }
 
 
-def mask_of(decoder: Decoder, data: bytes, size: tuple[int, int]) -> dict[str, Any]:
+def decode_mask(decoder: Decoder, data: bytes, size: tuple[int, int]) -> dict[str, Any]:
     """Read a file as a mask, as large as the page scores it."""
     labels = decoder.read_mask(data, size, len(CLASSES), COLOURS, MASK_PIXELS)
     right = labels.shape == fit(size, MASK_PIXELS) and labels.dtype == np.uint8
@@ -992,12 +992,12 @@ def run(cases: Iterable[Case]) -> None:
         data = case.build()
         runs: list[tuple[str, Callable[[], dict[str, Any]]]] = []
         if case not in MASKS:
-            runs.append(("page", functools.partial(photo_of, decoder, data, case.file, False)))
-            runs.append(("download", functools.partial(photo_of, decoder, data, case.file, True)))
+            runs.append(("page", functools.partial(decode_photo, decoder, data, case.file, False)))
+            runs.append(("download", functools.partial(decode_photo, decoder, data, case.file, True)))
         if case in MASKS or not case.large:
-            runs.append(("mask", functools.partial(mask_of, decoder, data, case.size or (1, 1))))
+            runs.append(("mask", functools.partial(decode_mask, decoder, data, case.size or (1, 1))))
         for what, work in runs:
-            print(json.dumps({"run": what, "bytes": len(data)} | measured(case.name, work, decoder)), flush=True)
+            print(json.dumps({"run": what, "bytes": len(data)} | measure(case.name, work, decoder)), flush=True)
         del data, runs
 
 
@@ -1018,10 +1018,18 @@ def small_files() -> list[bytes]:
     files += [encode(image, "MPO", save_all=True, append_images=[image])]
     turned = exif((274, 3, 1, 6), (34665, 4, 1, 8))
     files += [encode(image, form, exif=turned) for form in ("JPEG", "PNG", "WEBP")]
-    return [*files, tiled_tiff(), planar_tiff(), interlaced_png(), transparent(form="GIF"), lab(), arithmetic_jpeg()]
+    return [
+        *files,
+        tiled_tiff(),
+        planar_tiff(),
+        interlaced_png(),
+        transparent_picture(form="GIF"),
+        lab(),
+        arithmetic_jpeg(),
+    ]
 
 
-def mutated(data: bytes, changes: Sequence[tuple[str, int, int, bytes]]) -> bytes:
+def mutate(data: bytes, changes: Sequence[tuple[str, int, int, bytes]]) -> bytes:
     """Apply changes: what to do, where (in 65536ths of the file, half of them near its start), how far, with what."""
     for what, where, length, content in changes:
         start = int((where / 65_536) ** (1 + where % 2) * len(data))
@@ -1043,7 +1051,7 @@ def mutated(data: bytes, changes: Sequence[tuple[str, int, int, bytes]]) -> byte
     return data
 
 
-def mended(data: bytes) -> bytes:
+def repair_checksums(data: bytes) -> bytes:
     """Give every chunk of a PNG a right checksum, so that the damage is seen further in."""
     start, parts = 8, [data[:8]]
     while data.startswith(b"\x89PNG") and start + 8 <= len(data):
@@ -1056,7 +1064,7 @@ def mended(data: bytes) -> bytes:
 ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 
 
-def mutations(number: int) -> None:
+def decode_mutations(number: int) -> None:
     """Decode damaged files and random bytes: each is a photo or a plain sentence, and nothing else."""
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import strategies as st
@@ -1072,7 +1080,7 @@ def mutations(number: int) -> None:
         st.integers(0, 60),
         st.sampled_from(lengths) | st.binary(min_size=1, max_size=6),
     )
-    damaged = st.builds(mutated, st.sampled_from(files), st.lists(change, min_size=1, max_size=3))
+    damaged = st.builds(mutate, st.sampled_from(files), st.lists(change, min_size=1, max_size=3))
     random = st.builds(bytes.__add__, st.sampled_from(starts), st.binary(max_size=300)) | st.binary(max_size=300)
     counts = {PHOTO: 0, SENTENCE: 0}
 
@@ -1084,7 +1092,7 @@ def mutations(number: int) -> None:
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(data=damaged | damaged | damaged.map(mended) | random, max_side=st.sampled_from([None, 960]))
+    @given(data=damaged | damaged | damaged.map(repair_checksums) | random, max_side=st.sampled_from([None, 960]))
     def check(data: bytes, max_side: int | None) -> None:
         with suppress(MaskError):
             labels = read_mask(data, (18, 24), len(CLASSES), COLOURS)
@@ -1119,4 +1127,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "cases":
         run([*CASES, *MASKS])
     else:
-        mutations(int(sys.argv[2]))
+        decode_mutations(int(sys.argv[2]))

@@ -24,17 +24,17 @@ def atoms(data: bytes) -> list[tuple[bytes, bytes]]:
 
 def heic_with_items(heic: bytes, number: int, length: int, times: int = 1) -> bytes:
     """A HEIC with that many metadata items, each so many times the same bytes at the end of the file."""
-    return _rebuilt(heic, [(b"mime", b"\0application/rdf+xml\0")] * number, bytes(length), b"cdsc", None, times)
+    return _add_items(heic, [(b"mime", b"\0application/rdf+xml\0")] * number, bytes(length), b"cdsc", None, times)
 
 
 def heic_grid(heic: bytes, rows: int, columns: int, side: int) -> bytes:
     """A HEIC whose picture is a grid of the same picture of side x side again and again."""
     height, width = rows * side, columns * side
     layout = struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, width, height)
-    return _rebuilt(heic, [(b"grid", b"\0")], layout, b"dimg", (height, width, rows * columns))
+    return _add_items(heic, [(b"grid", b"\0")], layout, b"dimg", (height, width, rows * columns))
 
 
-def _rebuilt(
+def _add_items(
     heic: bytes,
     items: list[tuple[bytes, bytes]],
     data: bytes,
@@ -59,12 +59,12 @@ def _rebuilt(
     meta[b"iref"] = (meta.get(b"iref") or bytes(4)) + refers
     if grid:
         meta[b"pitm"] = meta[b"pitm"][:4] + struct.pack(">H", first)
-        meta[b"iprp"] = _with_size(meta[b"iprp"], first, *grid[:2])
+        meta[b"iprp"] = _add_size(meta[b"iprp"], first, *grid[:2])
     pixels = parts[b"mdat"]
-    before = _located(meta[b"iloc"], 0, numbers, (0, 0), times)  # as long as the real one
+    before = _locate_items(meta[b"iloc"], 0, numbers, (0, 0), times)  # as long as the real one
     head = len(atom(b"ftyp", parts[b"ftyp"])) + len(_meta(meta | {b"iloc": before})) + 8
     old = heic.index(pixels)
-    meta[b"iloc"] = _located(meta[b"iloc"], head - old, numbers, (head + len(pixels), len(data)), times)
+    meta[b"iloc"] = _locate_items(meta[b"iloc"], head - old, numbers, (head + len(pixels), len(data)), times)
     return atom(b"ftyp", parts[b"ftyp"]) + _meta(meta) + atom(b"mdat", pixels + data)
 
 
@@ -72,7 +72,7 @@ def _meta(meta: dict[bytes, bytes]) -> bytes:
     return atom(b"meta", bytes(4) + b"".join(atom(kind, content) for kind, content in meta.items()))
 
 
-def _located(iloc: bytes, shift: int, numbers: range, place_of_new: tuple[int, int], times: int) -> bytes:
+def _locate_items(iloc: bytes, shift: int, numbers: range, place_of_new: tuple[int, int], times: int) -> bytes:
     """Where the bytes of items are: those there are, shifted, and new ones, so many times from one place."""
     version, sizes, base = iloc[0], iloc[4] >> 4, iloc[5] >> 4
     offset, size = sizes, iloc[4] & 15
@@ -96,7 +96,7 @@ def _located(iloc: bytes, shift: int, numbers: range, place_of_new: tuple[int, i
     return bytes(4) + b"\x44\0" + struct.pack(">H", len(entries)) + listed
 
 
-def _with_size(iprp: bytes, item: int, height: int, width: int) -> bytes:
+def _add_size(iprp: bytes, item: int, height: int, width: int) -> bytes:
     """Give an item a size of its own."""
     parts = dict(atoms(iprp))
     properties = parts[b"ipco"] + atom(b"ispe", bytes(4) + struct.pack(">II", width, height))

@@ -144,7 +144,7 @@ class Visitor:
         self._cookie = answer.headers.get("set-cookie", "").partition(";")[0].removeprefix(f"{COOKIE}=")
         visitor = self
 
-        class Counted(ClientConnection):
+        class CountingConnection(ClientConnection):
             def data_received(self, data: bytes) -> None:
                 visitor.received += len(data)
                 super().data_received(data)
@@ -157,7 +157,7 @@ class Visitor:
                 origin=Origin(f"{parts.scheme}://{parts.netloc}"),
                 subprotocols=[Subprotocol(name) for name in names if name],
                 additional_headers={"Cookie": f"{COOKIE}={self._cookie}"},
-                create_connection=Counted,
+                create_connection=CountingConnection,
                 proxy=None,
                 max_size=None,
                 max_queue=None,
@@ -182,10 +182,10 @@ class Visitor:
     @property
     def payload(self) -> Any:
         """What the page told its first screen last."""
-        return self.carried["state"]
+        return self.contents["state"]
 
     @property
-    def carried(self) -> dict[str, Any]:
+    def contents(self) -> dict[str, Any]:
         """What the page sent to the browser for its first screen, by kind."""
         found = [json.loads(one.json) for one in self._components() if one.json]
         return {part["kind"]: part["content"] for part in found}
@@ -212,17 +212,17 @@ class Visitor:
         Returns:
             What the page says of the training; `fcn.ui.pages.learn.state`.
         """
-        place, told = self._training()
+        place, told = self._find_training()
         _, fragment, element = self._drawn[place]
         name, have = element.bidi_component.id, told["first"] + len(told["results"])
         ask = {"number": time.time_ns(), "act": "train", "until": steps, "settings": told["settings"], "press": press}
         value = {"ask": {**ask, "run": told["run"], "have": have, "goals": have > 1}}
         self._values[name] = WidgetState(id=name, json_value=json.dumps(value))
         await self._rerun(fragment=fragment)
-        state: dict[str, Any] = self._training()[1]["state"]
+        state: dict[str, Any] = self._find_training()[1]["state"]
         return state
 
-    def _training(self) -> tuple[tuple[int, ...], dict[str, Any]]:
+    def _find_training(self) -> tuple[tuple[int, ...], dict[str, Any]]:
         """The part that trains: its place, and what the page sent it last."""
         for place, (_, _, element) in self._drawn.items():
             if element.bidi_component.component_name.endswith("fcn_learning"):
@@ -282,7 +282,7 @@ class Visitor:
     async def upload(self, name: str, data: bytes, mime: str = "image/jpeg", label: str = "Your photo") -> None:
         """Give an uploader a file in place of the one before, and wait until the page is drawn."""
         _, shown, fragment = self._find(("file_uploader", "camera_input"), label)
-        urls = await self.file_urls(name)
+        urls = await self.ask_file_urls(name)
         if before := self._values.get(shown.id):
             await self.request("DELETE", before.file_uploader_state_value.uploaded_file_info[0].file_urls.delete_url)
         answer = await self.put(urls.upload_url, data, name, mime)
@@ -294,14 +294,14 @@ class Visitor:
         )
         await self._rerun(fragment=fragment)
 
-    async def file_urls(self, name: str) -> FileURLs:
+    async def ask_file_urls(self, name: str) -> FileURLs:
         """Ask where a file may be uploaded to, once the page is drawn."""
         message = BackMsg()
         request = message.file_urls_request
         request.request_id, request.session_id = uuid.uuid4().hex, self.session
         request.file_names.append(name)
         await self._send(message)
-        await self._until(lambda: request.request_id in self._uploads, "an address for the upload")
+        await self._wait_until(lambda: request.request_id in self._uploads, "an address for the upload")
         return self._uploads.pop(request.request_id)
 
     async def put(
@@ -344,7 +344,7 @@ class Visitor:
         state.context_info.url = f"{self.url}/{self.page}"
         await self._send(message)
         awaited = self.finished + 1
-        await self._until(lambda: self.finished >= awaited, "the page")
+        await self._wait_until(lambda: self.finished >= awaited, "the page")
         if errors := self.texts("exception"):
             raise LiveError(f"The page shows an exception: {errors[0]}")
 
@@ -356,7 +356,7 @@ class Visitor:
         except WebSocketException as error:
             raise LiveError(f"The server closed the connection: {error}.") from error
 
-    async def _until(self, met: Callable[[], bool], what: str) -> None:
+    async def _wait_until(self, met: Callable[[], bool], what: str) -> None:
         """Take messages in until a condition is met."""
         assert self._socket is not None
         try:

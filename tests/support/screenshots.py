@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.support.browsing import installed, launched, opened, quiet, visiting
+from tests.support.browsing import find_browser, launch, open_page, visiting, wait_until_quiet
 from tests.support.live import serving
 
 #: Name -> address, and what comes last on the page.
@@ -43,24 +43,24 @@ def main() -> int:
     arguments.add_argument("folder", metavar="DIR", type=Path)
     folder: Path = arguments.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    path = installed()
+    path = find_browser()
     if path is None:
         print("No chromium is installed.", file=sys.stderr)
         return 1
     with sync_playwright() as playwright, serving(folder / "server.log") as server:
-        browser = launched(playwright, path)
-        readme_picture(browser, server.url, folder / "first-page.png")
+        browser = launch(playwright, path)
+        save_readme_picture(browser, server.url, folder / "first-page.png")
         for name, width, theme in product(PAGES, WIDTHS, THEMES):
             file = folder / f"{name}-{width}-{theme}.png"
             with visiting(browser, server.url, width, WIDTHS[width], color_scheme=theme) as page:
-                shown(page, name, width)
+                show_page(page, name, width)
                 page.screenshot(path=file)
             print(file)
         browser.close()
     return 0
 
 
-def shown(page: Page, name: str, width: int) -> None:
+def show_page(page: Page, name: str, width: int) -> None:
     """Open a page and make the window as high as what it shows."""
     address, last = PAGES[name]
     page.goto(address)
@@ -72,7 +72,7 @@ def shown(page: Page, name: str, width: int) -> None:
     part = '[role="dialog"]' if name == "share" else '[data-testid="stMain"]'
     for _ in range(2):  # a higher window may make the page higher
         page.wait_for_timeout(SETTLING)
-        quiet(page)
+        wait_until_quiet(page)
         whole = page.locator(part).evaluate(
             "one => one.scrollHeight + 2 * Math.max(0, one.getBoundingClientRect().top)"
         )
@@ -80,10 +80,10 @@ def shown(page: Page, name: str, width: int) -> None:
     page.wait_for_timeout(SETTLING)
 
 
-def readme_picture(browser: Browser, server: str, file: Path) -> None:
+def save_readme_picture(browser: Browser, server: str, file: Path) -> None:
     """The first screen, light, in 256 colours."""
     with visiting(browser, server, 1440, 900, color_scheme="light") as page:
-        opened(page, "/?sample=cow")
+        open_page(page, "/?sample=cow")
         page.screenshot(path=file)
     Image.open(file).convert("RGB").quantize(256, kmeans=3).save(file, optimize=True)
 
