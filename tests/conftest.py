@@ -102,7 +102,7 @@ def installed_models(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def loaded_model(installed_models: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `installed`, with "small" in memory already: loading it takes a second or two."""
+    """As `installed_models`, with "small" in memory already: loading it takes a second or two."""
     load = Segmenter.load
     monkeypatch.setattr(Segmenter, "load", lambda name: segmenter if name == "small" else load(name))
 

@@ -134,7 +134,7 @@ def _end(ended: list[int], done: threading.Event) -> None:
 
 
 def limit_arenas() -> None:
-    """Let threads share memory: in an arena of each, what is free lies between what is used and cannot be given back."""
+    """Let threads share memory: in an arena of each, what is free lies between what is used and stays there."""
     with suppress(AttributeError, OSError, TypeError):  # not the C library of GNU
         ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS)
 

@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def measure_weight(table: Table, wire: Wire) -> None:
-    """Put the bytes of the first page into the table."""
+    """Put the size of the first page into the table."""
     found = wire.bytes()
     total, own = sum(found.values()), sum(found.values()) - wire.bundle()
     for name, size in found.items():
@@ -74,14 +74,14 @@ def measure_weight(table: Table, wire: Wire) -> None:
 
 
 def measure_switches(table: Table, page: Page, wire: Wire, repeats: int) -> None:
-    """Use the switch, each time on another score map than before: the browser keeps what it has just got."""
+    """Time the switches, each on another score map than the one before: the browser keeps what it has just received."""
     seen: dict[str, list[list[Frame]]] = {"network": [], "upsampling": []}
     for number in range(-WARMING, repeats):
         stride = STRIDES[number % len(STRIDES)]
-        way, title = list(UPSAMPLING_TITLES.items())[number % 2]
+        upsampling, title = list(UPSAMPLING_TITLES.items())[number % 2]
         actions = {
             "network": partial(choose, page, "stride", str(stride), f"{stride}$"),
-            "upsampling": partial(choose, page, "upsampling", title, way),
+            "upsampling": partial(choose, page, "upsampling", title, upsampling),
         }
         for name, action in actions.items():
             frames = record_messages(page, wire, action)
@@ -98,7 +98,7 @@ def measure_switches(table: Table, page: Page, wire: Wire, repeats: int) -> None
 
 
 def measure_hover(table: Table, page: Page, wire: Wire) -> None:
-    """Move over the pictures and put the messages meanwhile into the table."""
+    """Move over the pictures and put the number of messages meanwhile into the table."""
 
     def move() -> None:
         for index in range(3):
@@ -111,7 +111,7 @@ def measure_hover(table: Table, page: Page, wire: Wire) -> None:
 
 
 def record_messages(page: Page, wire: Wire, action: Callable[[], None]) -> list[Frame]:
-    """Do something and return the messages that came and went until all was quiet."""
+    """Carry out an action and return the messages exchanged until all is quiet."""
     start = len(wire.frames)
     action()
     before = -1

@@ -78,7 +78,7 @@ class Table:
         self.lines.append((name, value, target, met))
 
     def show(self) -> bool:
-        """Print the table; tell whether all targets were met."""
+        """Print the table; return whether all targets are met."""
         for name, value, target, met in self.lines:
             verdict = {None: "", True: "met", False: "MISSED"}[met]
             print(f"{name:48}{value:>30}  {target:20}{verdict}")
@@ -118,16 +118,16 @@ def photo(seed: int, width: int = 1600, height: int = 1200) -> bytes:
     """A JPEG with soft areas, edges and grain; no two seeds give the same."""
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3), np.float32)
-    for cells, strength, way in ((6, 70, Image.Resampling.NEAREST), (40, 40, Image.Resampling.BICUBIC), (400, 12, 2)):
+    for cells, strength, mode in ((6, 70, Image.Resampling.NEAREST), (40, 40, Image.Resampling.BICUBIC), (400, 12, 2)):
         noise = rng.integers(0, 256, (cells * 3 // 4, cells, 3), dtype=np.uint8)
-        total += strength * (np.asarray(Image.fromarray(noise).resize((width, height), way), np.float32) / 128 - 1)
+        total += strength * (np.asarray(Image.fromarray(noise).resize((width, height), mode), np.float32) / 128 - 1)
     file = io.BytesIO()
     Image.fromarray(np.clip(128 + total, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
 def run_loop(count: int) -> tuple[float, float]:
-    """A plain loop that does what the page does with an upload: read it, label it both ways.
+    """A plain loop that does what the page does with an upload: read it, label it with every upsampling.
 
     Returns:
         Photos per second; seconds of processor time for a photo.
@@ -149,7 +149,7 @@ def run_loop(count: int) -> tuple[float, float]:
 
 
 def run_loop_alone(count: int) -> tuple[float, float]:
-    """Run `loop` in a process of its own."""
+    """Run `run_loop` in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.load", "--loop", str(count)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if run.returncode:
@@ -192,7 +192,7 @@ async def run_crowd(server: Server, visitors: int, uploads: int, training: bool 
 
 
 async def visit(page: Visitor, wait: float, own: bytes | None, notes: Notes) -> bool:
-    """One visit: open the page, look, use the switches, upload the own photo. Tell whether all went well."""
+    """One visit: open the page, look, use the switches, upload a photo. Returns whether all went well."""
     await asyncio.sleep(wait)
     return await attempt(_visit(page, own, notes), notes)
 
@@ -238,7 +238,7 @@ async def keep_training(server: Server, notes: Notes) -> None:
 
 
 async def fetch_pictures(page: Visitor, seen: set[str]) -> int:
-    """Fetch the pictures of the page that are new, as a browser does, and tell their bytes."""
+    """Fetch the new pictures of the page, as a browser does, and return their size in bytes."""
     shown = [one.url for element in page.elements.values() for one in element.imgs.imgs]
     new = dict.fromkeys(url for url in shown if url not in seen)
     seen.update(new)
@@ -246,14 +246,14 @@ async def fetch_pictures(page: Visitor, seen: set[str]) -> int:
 
 
 async def time_action(action: Awaitable[None], spans: list[Span]) -> None:
-    """Note how long an action took if it succeeded."""
+    """Note the time of an action if it succeeds."""
     start = time.perf_counter()
     await action
     spans.append((start, time.perf_counter()))
 
 
 async def attempt(action: Awaitable[None], notes: Notes) -> bool:
-    """Note an error; tell whether there was none."""
+    """Note an error if there is one; return whether there was none."""
     try:
         await action
     except LiveError as error:
@@ -275,7 +275,7 @@ async def run_long_visit(server: Server, photos: int) -> dict[int, int]:
 
 
 def fill_table(table: Table, notes: Notes, visitors: int, alone: tuple[float, float], log: Path) -> None:
-    """Put what the crowd saw into the table; `alone` is from `loop`."""
+    """Put what the crowd saw into the table; `alone` is from `run_loop`."""
     for error in dict.fromkeys(notes.errors):
         print(f"{notes.errors.count(error)} x {error}", file=sys.stderr)
     traces = log.read_text(errors="replace").count("Traceback")
@@ -330,7 +330,7 @@ def format_quantiles(spans: list[Span]) -> str:
 
 
 def find_processes(server: Server) -> list[Path]:
-    """Folders in /proc of the server's process and of all processes that come from it, but that of Keras."""
+    """Folders in /proc of the server's process and its descendants, without that of Keras."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -67,7 +67,7 @@ class Replica:
     log: Path
 
     def ask_ready(self) -> tuple[int, str]:
-        """What /ready answers: status and text; 0 while the server does not answer."""
+        """Status and text of /ready; status 0 while the server does not answer."""
         try:
             with urllib.request.urlopen(f"{self.url}/ready", timeout=5) as answer:
                 return answer.status, answer.read().decode()
@@ -198,7 +198,7 @@ def main() -> int:
 
 
 async def run_checks(table: Table, folder: Path, visitors: int, photos: int) -> None:
-    """All parts, one after another."""
+    """Run all checks, one after another."""
     port, alone, nobody, *ports = find_free_ports(5)
     logs = [folder / "a.log", folder / "b.log"]
     with ExitStack() as stack:
@@ -209,11 +209,11 @@ async def run_checks(table: Table, folder: Path, visitors: int, photos: int) -> 
         with haproxy(port, ports, folder) as log:
             await check_stickiness(table, url, pair, log, visitors)
             await check_limits(table, url)
-            both = await measure_throughput(url, visitors, photos)
+            double = await measure_throughput(url, visitors, photos)
         with haproxy(alone, [ports[0], nobody], folder):
             single = await measure_throughput(f"http://127.0.0.1:{alone}", visitors, photos)
-        table.add(f"{visitors} visitors, photos/s: one replica, two", f"{single:.2f}, {both:.2f}")
-        table.add("ratio (all on the same processors)", f"{both / single:.2f}")
+        table.add(f"{visitors} visitors, photos/s: one replica, two", f"{single:.2f}, {double:.2f}")
+        table.add("ratio (all on the same processors)", f"{double / single:.2f}")
         with haproxy(port, ports, folder):
             await kill_replica(table, url, pair, visitors)
             pair[0] = stack.enter_context(replica(ports[0], logs[0]))
@@ -225,7 +225,7 @@ async def run_checks(table: Table, folder: Path, visitors: int, photos: int) -> 
 
 
 async def check_stickiness(table: Table, url: str, pair: list[Replica], log: Path, visitors: int) -> None:
-    """All requests of a visitor, upload and pictures included, must reach the replica that has the visit."""
+    """Check that all requests of a visitor, upload and pictures included, reach the replica that has the visit."""
     pages = [StickyVisitor(url, patience=PATIENCE) for _ in range(visitors)]
     await asyncio.gather(*(page.open_page() for page in pages))
     await asyncio.gather(*(page.upload("own.jpg", photo(n, 320, 240)) for n, page in enumerate(pages)))
@@ -242,7 +242,7 @@ async def check_stickiness(table: Table, url: str, pair: list[Replica], log: Pat
 
 
 async def check_limits(table: Table, url: str) -> None:
-    """What HAProxy answers itself, and what it adds."""
+    """Check what HAProxy answers itself and which headers it adds."""
     async with StickyVisitor(url, patience=PATIENCE) as page:
         await page.run()
         first = (await Visitor(url).request("GET", "/")).headers
@@ -280,7 +280,7 @@ async def measure_throughput(url: str, visitors: int, photos: int) -> float:
 
 
 async def kill_replica(table: Table, url: str, pair: list[Replica], visitors: int) -> None:
-    """Kill replica a; its visitors must see the page of their link again, on replica b."""
+    """Kill replica a and check that its visitors see the page of their link again, on replica b."""
     pages = [StickyVisitor(url, QUERY, patience=PATIENCE) for _ in range(visitors)]
     await asyncio.gather(*(page.open_page() for page in pages))
     captions = [page.payload["captions"] for page in pages]
@@ -309,7 +309,7 @@ async def time_return(page: StickyVisitor, start: float) -> float:
 
 
 async def check_restart(table: Table, url: str) -> None:
-    """A replica that is started again must get new visitors."""
+    """Check that a restarted replica gets new visitors."""
     start, got = time.monotonic(), ""
     while got != "a" and time.monotonic() - start < 30:
         visitor = StickyVisitor(url)
@@ -320,7 +320,7 @@ async def check_restart(table: Table, url: str) -> None:
 
 
 async def kill_replica_in_browser(table: Table, url: str, pair: list[Replica]) -> None:
-    """The same in a real browser, where nobody touches the page; then an upload, for which the token must still do."""
+    """Kill the replica of an untouched page in a real browser; then upload, for which its token must still be valid."""
     from playwright.async_api import FilePayload, async_playwright, expect
 
     path = next(filter(None, map(shutil.which, BROWSER)), None)
@@ -361,7 +361,7 @@ async def kill_replica_in_browser(table: Table, url: str, pair: list[Replica]) -
 
 
 async def read_pictures(page: Any) -> tuple[str, list[str]]:
-    """What the page says that it shows, and the pixels of its pictures."""
+    """What the page says it shows, and the pixels of its pictures."""
     pictures = await page.locator(".viewer canvas").evaluate_all("all => all.map(one => one.toDataURL())")
     return await page.locator(".viewer").get_attribute("data-ready"), pictures
 

@@ -64,12 +64,12 @@ class Notes:
 
 @cache
 def make_photo(width: int, height: int) -> bytes:
-    """A photo of a size."""
+    """A photo of this size."""
     return photo(7, width, height)
 
 
 def make_unseen_photo(width: int, height: int) -> bytes:
-    """A photo that the server has not seen: the same picture, with other bytes after its end."""
+    """A photo that the server has not seen: the same picture with random bytes appended."""
     return make_photo(width, height) + secrets.token_bytes(8)
 
 
@@ -179,7 +179,7 @@ async def soak(server: Replica, notes: Notes, seconds: float, visitors: int) -> 
 
 
 async def has_page(server: Replica, page: str) -> bool:
-    """Whether the app has a page."""
+    """Whether the app has this page."""
     try:
         async with Visitor(server.url, page=page, patience=PATIENCE) as visitor:
             await visitor.run()
@@ -222,7 +222,7 @@ def read_resident_memory(folder: Path) -> int:
 
 
 async def hurt_children(server: Replica, notes: Notes, end: float) -> None:
-    """Kill a child process, or stop it for ever: whoever asked it must get an answer all the same."""
+    """Kill or stop a child process now and then: whoever asked it must get an answer all the same."""
     known = Server(server.url, server.process, server.log)
     while time.perf_counter() < end:
         await asyncio.sleep(HURT)
@@ -235,7 +235,7 @@ async def hurt_children(server: Replica, notes: Notes, end: float) -> None:
 
 
 def fill_table(table: Table, notes: Notes, minutes: float, alive: bool, traces: int) -> None:
-    """Put everything into the table."""
+    """Put all results into the table."""
     for error, times in notes.errors.most_common():
         print(f"{times} x {error}", file=sys.stderr)
     table.add("lasted", f"{minutes:g} min")
@@ -259,7 +259,7 @@ def fill_table(table: Table, notes: Notes, minutes: float, alive: bool, traces: 
 
 
 def fill_memory_rows(table: Table, samples: list[tuple[float, int, int]]) -> None:
-    """Memory over time, and whether it grows after the first ten minutes."""
+    """Put the memory over time into the table, and whether it grows after the warm-up."""
     last = samples[-1][0]
     for share in (0, 0.1, 0.25, 0.5, 0.75, 1):
         near = min(samples, key=lambda sample: abs(sample[0] - share * last))

@@ -60,9 +60,9 @@ GEMM = 2048  # side of the square matrices that are multiplied
 ENGINES = {"litert": "ai_edge_litert", "keras": "keras"}  # engine -> the package it needs; the default comes first
 LITERT = "LiteRT alone, same model"
 DEEPLAB, SEGFORMER = "KerasHub DeepLabV3+ (ResNet50)", "Hugging Face SegFormer-B0"
-DEEPLAB_WAYS = ("predict", "tf.function")
-SEGFORMER_WAYS = ("inference mode", "inference mode, channels last")
-RIVALS = [f"{DEEPLAB}, {way}" for way in DEEPLAB_WAYS] + [f"{SEGFORMER}, {way}" for way in SEGFORMER_WAYS]
+DEEPLAB_VARIANTS = ("predict", "tf.function")
+SEGFORMER_VARIANTS = ("inference mode", "inference mode, channels last")
+RIVALS = [f"{DEEPLAB}, {name}" for name in DEEPLAB_VARIANTS] + [f"{SEGFORMER}, {name}" for name in SEGFORMER_VARIANTS]
 FLOOR = "the machine's limit for our multiply-adds"
 LARGE, SMALL = "4000 x 3000 JPEG to labels PNG", "480 x 360 JPEG to labels PNG"
 START, IMPORTS = "start to first labels", "import streamlit, tensorflow"
@@ -167,7 +167,7 @@ def set_threads() -> None:
 
 
 def list_versions() -> str:
-    """The packages that the figures depend on, as far as they are installed."""
+    """Versions of the packages that the figures depend on, as far as they are installed."""
     packages = ("numpy", "tensorflow", "keras", "ai_edge_litert", "keras_hub", "torch", "transformers", "streamlit")
     names = packages_distributions()
     return ", ".join(
@@ -184,7 +184,7 @@ def is_installed(*packages: str) -> bool:
 
 
 def measure_size(width: int, height: int, rounds: Rounds) -> list[Row]:
-    """Everything that turns a photo of one size into labels, and what it is measured by."""
+    """Time everything that turns a photo of one size into labels, and what it is compared with."""
     pixels = photo(width, height)
     segmenters = load_engines()
     jobs = {engine: our_job(engine, segmenter, pixels) for engine, segmenter in segmenters.items()}
@@ -205,7 +205,7 @@ def load_engines() -> dict[str, Segmenter]:
 
 
 def our_job(engine: str, segmenter: Segmenter, pixels: Pixels) -> Job:
-    """Our whole way from pixels to labels. The network runs once for the three strides, as on the page."""
+    """From pixels to labels with our code. The network runs once for the three strides, as on the page."""
     from fcn.ui.parts import UPSAMPLING_TITLES
 
     def compute_page() -> None:
@@ -228,12 +228,12 @@ def our_job(engine: str, segmenter: Segmenter, pixels: Pixels) -> Job:
 
 
 def time_row(row: str, run: Callable[[], Any]) -> dict[str, float]:
-    """Seconds of one run, as a row."""
+    """Seconds of one run, as a row of the table."""
     return {row: time_run(run)}
 
 
 def our_row(engine: str, stride: int | None = None) -> str:
-    """Name of a row about us; without a stride, of the network only."""
+    """Name of a row about us; without a stride, the one about the network only."""
     return f"ours, {engine}, " + (f"stride {stride}" if stride else "network only (score maps)")
 
 
@@ -277,13 +277,13 @@ def litert_job(pixels: Pixels) -> Job:
     return lambda: {LITERT: time_run(run)}
 
 
-def rival_jobs(name: str, ways: dict[str, Labeller], pixels: Pixels) -> dict[str, Job]:
-    """Another library's network, run in each of the ways that it offers; the quickest counts."""
+def rival_jobs(name: str, variants: dict[str, Labeller], pixels: Pixels) -> dict[str, Job]:
+    """Another library's network, run in each of its variants; the quickest counts."""
     jobs: dict[str, Job] = {}
-    for way, labels in ways.items():
+    for variant, labels in variants.items():
         if labels().shape != pixels.shape[:2]:  # this run traces or compiles it, too
             raise SystemExit(f"{name} gave {labels().shape} labels for {pixels.shape[:2]} pixels.")
-        row = f"{name}, {way}"
+        row = f"{name}, {variant}"
         jobs[row] = partial(time_row, row, labels)
     return jobs
 
@@ -305,7 +305,7 @@ def deeplab_variants(pixels: Pixels) -> dict[str, Labeller]:
         return labels
 
     predict = make_labeller(lambda array: model.predict(array, verbose=0))
-    return dict(zip(DEEPLAB_WAYS, (predict, make_labeller(graph)), strict=True))
+    return dict(zip(DEEPLAB_VARIANTS, (predict, make_labeller(graph)), strict=True))
 
 
 def deeplab(height: int, width: int) -> Any:
@@ -351,7 +351,7 @@ def segformer_variants(pixels: Pixels) -> dict[str, Labeller]:
     config = SegformerConfig(num_labels=len(zoo.read_card(MODEL).classes))  # the defaults are those of B0
     mean, deviation = (torch.tensor(of).view(1, 3, 1, 1) for of in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
-    models = [SegformerForSemanticSegmentation(config).eval() for _ in SEGFORMER_WAYS]
+    models = [SegformerForSemanticSegmentation(config).eval() for _ in SEGFORMER_VARIANTS]
     notes.append(f"{SEGFORMER}: {sum(weights.numel() for weights in models[0].parameters()):,} parameters")
 
     def make_labeller(model: torch.nn.Module, layout: torch.memory_format) -> Labeller:
@@ -368,7 +368,7 @@ def segformer_variants(pixels: Pixels) -> dict[str, Labeller]:
         return labels
 
     layouts = (torch.contiguous_format, torch.channels_last)
-    return {name: make_labeller(*of) for name, *of in zip(SEGFORMER_WAYS, models, layouts, strict=True)}
+    return {name: make_labeller(*of) for name, *of in zip(SEGFORMER_VARIANTS, models, layouts, strict=True)}
 
 
 # The machine's limit
@@ -411,7 +411,7 @@ def unused_layers() -> set[str]:
 
 
 def measure_uploads(rounds: Rounds) -> list[Row]:
-    """A photo of 12 megapixels beside the same one at the working size, the way an upload goes."""
+    """Time an upload of 12 megapixels and one of the same photo at the working size."""
     segmenter = next(iter(load_engines().values()))
     files = {LARGE: photo_file(4000, 3000), SMALL: photo_file(480, 360)}
     notes.append(", ".join(f"{name.split(' to ')[0]} of {len(file) / 1e6:.2f} MB" for name, file in files.items()))
@@ -433,7 +433,7 @@ def upload_job(name: str, segmenter: Segmenter, file: bytes) -> Job:
 
 
 def measure_starts(rounds: Rounds) -> list[Row]:
-    """A fresh process up to its first labels, one that only imports, and the server itself."""
+    """Time a new process up to its first labels, one that only imports, and the server itself."""
     first = """
         from fcn.ui.classroom import flags
         from fcn.ui.pages import quality
@@ -455,13 +455,13 @@ def measure_starts(rounds: Rounds) -> list[Row]:
 
 
 def process_job(name: str, code: str) -> Job:
-    """A fresh Python process from start to end."""
+    """A new Python process from start to end."""
     command = [sys.executable, "-c", code]
     return lambda: {name: time_run(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))}
 
 
 def start_app() -> dict[str, float]:
-    """The server from its start until it is healthy (asked five times a second), and until a first visitor sees all."""
+    """Time the server until it is healthy (asked five times a second), and until the first visitor sees all."""
     from tests.support.live import Visitor, serving
 
     start, times = time.perf_counter(), {}
@@ -521,7 +521,7 @@ def run_round(jobs: dict[str, Job], end: float, turn: float) -> tuple[float, dic
 
 
 def run_turn(job: Job, turn: float) -> dict[str, float]:
-    """The medians of the runs of a turn, after one that brings the job's data back into the caches."""
+    """Run a job for a turn, after one run that fills the caches; return the medians."""
     if turn:
         job()
     end, runs = time.perf_counter() + turn, [job()]

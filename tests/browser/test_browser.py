@@ -74,7 +74,7 @@ def watch(page: Page) -> None:
 
 
 def measure_movement(page: Page) -> float:
-    """How far anything has moved up or down since `watch`, pixels."""
+    """How far anything has moved up or down since `watch` was called, pixels."""
     return max(float(np.ptp(np.array(places), axis=0).max()) for places in page.evaluate("window.places"))
 
 
@@ -146,9 +146,7 @@ def test_model_and_cell_size_are_switched_and_kept_in_the_link(page: Page) -> No
     "key, title, ready",
     [("view", "Difference", "difference"), ("view", "Compare", "compare"), ("stride", "8", "8$")],
 )
-def test_nothing_jumps_when_another_picture_or_network_is_chosen(
-    page: Page, key: str, title: str, ready: str
-) -> None:
+def test_nothing_jumps_when_another_picture_or_network_is_chosen(page: Page, key: str, title: str, ready: str) -> None:
     open_page(page)
     watch(page)
     choose(page, key, title, ready)

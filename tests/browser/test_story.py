@@ -107,11 +107,11 @@ def test_a_finger_swipes_from_beat_to_beat(browser: Browser, server: str) -> Non
             points = [] if x is None else [{"x": x, "y": y}]
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
-        for way, beat in ((-1, 1), (-1, 2), (1, 1)):
-            start = 200 - 60 * way
+        for direction, beat in ((-1, 1), (-1, 2), (1, 1)):
+            start = 200 - 60 * direction
             touch("touchStart", start)
             for part in range(1, 6):
-                touch("touchMove", start + way * 24 * part)
+                touch("touchMove", start + direction * 24 * part)
             touch("touchEnd")
             expect_beat(story, beat)
         story.locator("canvas").tap()

@@ -73,10 +73,10 @@ def share_alike(drawn: np.ndarray, expected: np.ndarray, tolerance: int = 4) -> 
 
 
 def set_view(
-    page: Page, stride: int = 32, way: str = "transposed", right: str = "overlay", left: str = "class"
+    page: Page, stride: int = 32, upsampling: str = "transposed", right: str = "overlay", left: str = "class"
 ) -> Page:
-    """Set everything that changes what is drawn, whatever an earlier test has left."""
-    choose(page, "upsampling", UPSAMPLING_TITLES[way], way)
+    """Set everything that changes what is drawn, whatever an earlier test left behind."""
+    choose(page, "upsampling", UPSAMPLING_TITLES[upsampling], upsampling)
     choose(page, "stride", str(stride), f"{stride}$")
     choose(page, "view", VIEWS[right], right)
     choose(page, "cells", CELLS["features" if left == "channel" else left], right)
@@ -102,13 +102,13 @@ def test_photo_and_overlay_have_the_colours_of_the_network(street: Page) -> None
 
 
 @pytest.mark.parametrize("stride", [32, 16, 8])
-@pytest.mark.parametrize("way", ["nearest", "bilinear", "transposed"])
-def test_every_network_and_upsampling_is_drawn(street: Page, stride: int, way: str) -> None:
-    _, cells, overlay = pixels(set_view(street, stride, way))
+@pytest.mark.parametrize("upsampling", ["nearest", "bilinear", "transposed"])
+def test_every_network_and_upsampling_is_drawn(street: Page, stride: int, upsampling: str) -> None:
+    _, cells, overlay = pixels(set_view(street, stride, upsampling))
     best = expected_result().palette[expected_result().scores.coarse_labels(stride)]
     assert np.array_equal(cells[middles(stride)], best)
-    inner = expected_result().inner(stride, way)
-    assert share_alike(overlay[inner], expected_result().overlay(stride, way)[inner]) > 0.999
+    inner = expected_result().inner(stride, upsampling)
+    assert share_alike(overlay[inner], expected_result().overlay(stride, upsampling)[inner]) > 0.999
 
 
 def test_score_of_one_class_is_its_probability_in_each_cell(street: Page) -> None:
@@ -148,7 +148,7 @@ def test_sixteen_feature_maps_are_drawn_in_a_sheet(street: Page) -> None:
 
 
 def visible_middles(cells: int, side: int) -> np.ndarray:
-    """Middle of what is seen of each cell along a side of the photo, pixels: the last may be cut."""
+    """Middle of the visible part of each cell along a side of the photo, pixels; the last cell may be cut."""
     edges = np.minimum(32 * np.arange(cells + 1), side)
     return (edges[:-1] + edges[1:]) / 2
 
@@ -182,11 +182,11 @@ def test_line_shows_bilinear_left_and_transposed_right(street: Page, percent: in
     wait_until_quiet(street)
     _, _, drawn = pixels(street)
     edge, gap = percent * WIDTH // 100, 4  # the white line is between
-    for way, side in (("bilinear", np.s_[:, : max(0, edge - gap)]), ("transposed", np.s_[:, edge + gap :])):
-        inner = expected_result().inner(32, way)[side]
+    for upsampling, side in (("bilinear", np.s_[:, : max(0, edge - gap)]), ("transposed", np.s_[:, edge + gap :])):
+        inner = expected_result().inner(32, upsampling)[side]
         assert (
             drawn[side].size == 0
-            or share_alike(drawn[side][inner], expected_result().overlay(32, way)[side][inner]) > 0.999
+            or share_alike(drawn[side][inner], expected_result().overlay(32, upsampling)[side][inner]) > 0.999
         )
     if 0 < percent < 100:
         assert (drawn[:, edge] == 255).all()
@@ -247,11 +247,11 @@ def parse_percent(said: str) -> float:
     return 0.5 if said == "under 1%" else float(said.removesuffix("%"))
 
 
-def check_readout(page: Page, x: int, y: int, stride: int = 32, way: str = "transposed") -> None:
+def check_readout(page: Page, x: int, y: int, stride: int = 32, upsampling: str = "transposed") -> None:
     """Compare what is read out with what the network says of pixel (x, y)."""
     expect(viewer(page).locator(".readout")).to_contain_text(f"Pixel {x}, {y}:")
     _, (name, confidence), place, shares = parse_readout(page)
-    found, classes = expected_result().segmentation(stride, way), expected_result().card.classes
+    found, classes = expected_result().segmentation(stride, upsampling), expected_result().card.classes
     assert found.confidence is not None
     assert place == (y // stride + 1, x // stride + 1)
     assert name == classes[found.labels[y, x]]
@@ -269,13 +269,13 @@ def find_undecided_pixel(stride: int = 32) -> tuple[int, int]:
     return int(columns[0]), int(rows[0])
 
 
-@pytest.mark.parametrize("stride, way", [(32, "transposed"), (8, "bilinear")])
-def test_pointing_reads_out_what_the_network_says(pointed_page: Page, stride: int, way: str) -> None:
-    set_view(pointed_page, stride, way)
+@pytest.mark.parametrize("stride, upsampling", [(32, "transposed"), (8, "bilinear")])
+def test_pointing_reads_out_what_the_network_says(pointed_page: Page, stride: int, upsampling: str) -> None:
+    set_view(pointed_page, stride, upsampling)
     for index in (PHOTO, SCORES, SEGMENTATION):
         for x, y in ((20, 0), (479, 340), (100, 250), find_undecided_pixel(stride)):
             pointed_page.mouse.move(*point(pointed_page, index, x, y))
-            check_readout(pointed_page, x, y, stride, way)
+            check_readout(pointed_page, x, y, stride, upsampling)
 
 
 def test_keys_move_the_pixel_and_shift_moves_it_by_a_cell(pointed_page: Page) -> None:

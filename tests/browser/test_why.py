@@ -25,7 +25,7 @@ NUMBER = r"\N{MINUS SIGN}?\d+\.\d\d"
 
 
 def parse_hundredths(text: str) -> int:
-    """A number as it is shown, in hundredths."""
+    """A number from the page, in hundredths."""
     return round(100 * float(text.replace("\N{MINUS SIGN}", "-")))
 
 
@@ -51,12 +51,12 @@ def adds_up(written: str) -> bool:
 
 
 def check_sums(page: Page, stride: int, x: int, y: int) -> None:
-    """Every sum on the page adds up, and the first class of each column is the one in the label map."""
+    """Check that every sum adds up and that the first class of each column is the one in the label map."""
     look, why = expected_result(), find_sums(page)
     expect(page.locator(".beside")).to_have_attribute("data-pixel", f"{x} {y}")
-    for column, way in zip(why.locator(".columns > div").all(), ("bilinear", "transposed"), strict=True):
+    for column, upsampling in zip(why.locator(".columns > div").all(), ("bilinear", "transposed"), strict=True):
         classes = column.locator(".class")
-        assert classes.first.locator("b").first.inner_text() == look.card.classes[look.labels(stride, way)[y, x]]
+        assert classes.first.locator("b").first.inner_text() == look.card.classes[look.labels(stride, upsampling)[y, x]]
         totals = []
         for part in classes.all():
             total = parse_hundredths(part.locator(".total").inner_text())

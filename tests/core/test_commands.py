@@ -40,7 +40,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def expect_refusal(captured: Captured, *arguments: object) -> str:
-    """Run a command that must do nothing; return the one line it says."""
+    """Check that a command does nothing but print one line of error; return that line."""
     assert main([str(argument) for argument in arguments]) == 2
     out, err = captured.readouterr()
     assert out == ""

@@ -65,7 +65,7 @@ def child_id(decoder: Decoder) -> int:
 
 
 def run_code(decoder: Decoder, code: str) -> str:
-    """The sentence in which it ends when a child runs this code."""
+    """Let a child run this code; return the sentence of the error."""
     with pytest.raises(PhotoError) as caught:
         decoder.decode(b"photo", code)
     return str(caught.value)

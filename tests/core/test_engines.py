@@ -47,10 +47,10 @@ def assert_alike(one: Segmenter, other: Segmenter, photo: np.ndarray, max_side: 
     scores, expected = one.score(photo, max_side), other.score(photo, max_side)
     for stride in STRIDES:
         np.testing.assert_allclose(scores.maps[stride], expected.maps[stride], rtol=0, atol=TOLERANCE)
-        for way in UPSAMPLINGS:
-            labels = one.upsample(scores, stride, way).labels
-            alike = 0.98 if way == "nearest" else 0.999  # a tie that rounding decides flips a whole cell
-            assert (labels == other.upsample(expected, stride, way).labels).mean() >= alike
+        for upsampling in UPSAMPLINGS:
+            labels = one.upsample(scores, stride, upsampling).labels
+            alike = 0.98 if upsampling == "nearest" else 0.999  # a tie that rounding decides flips a whole cell
+            assert (labels == other.upsample(expected, stride, upsampling).labels).mean() >= alike
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (32, 32), (33, 95), (375, 500), (500, 375), (32, 32)])

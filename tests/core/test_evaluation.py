@@ -108,7 +108,7 @@ def test_a_photo_that_is_broken(folder: Path) -> None:
 
 
 def fix_labels(monkeypatch: pytest.MonkeyPatch, *labels: np.ndarray) -> None:
-    """Let the segmenter find these labels, one photo after the other, whatever it is asked."""
+    """Make the segmenter return these labels, one photo after the other."""
     turns = iter(np.repeat(np.arange(len(labels)), len(STRIDES) * len(UPSAMPLINGS) + 1))  # and "mixed"
 
     def upsample(self: Segmenter, scores: Scores, stride: int, upsampling: str) -> Segmentation:

@@ -22,7 +22,7 @@ STRIDE = 8
 def export(segmenter: Segmenter) -> Export:
     photo = Photo(smooth_photo(150, 201), (150, 201), "", ())
     scores = segmenter.score(photo, 100)
-    by_upsampling = {way: segmenter.upsample(scores, STRIDE, way).labels for way in UPSAMPLINGS}
+    by_upsampling = {upsampling: segmenter.upsample(scores, STRIDE, upsampling).labels for upsampling in UPSAMPLINGS}
     by_upsampling["bilinear"] = np.roll(by_upsampling["bilinear"], 3, 1)  # untrained, the two would be alike
     return Export(photo, segmenter.card, scores, STRIDE, "transposed", "bilinear", by_upsampling, 0.5, "import keras\n")
 

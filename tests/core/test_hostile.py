@@ -26,7 +26,7 @@ LIBTIFF = re.compile(r"(tempfile\.tif|JPEG\w*|LZW\w*|Fax\w*|\w*Deflate\w*|TIFF\w
 
 
 def run_child(*arguments: str, patience: int = 400) -> list[dict[str, Any]]:
-    """What hostile.py prints. It must not crash, nor hang, nor leave a word in the log of a server."""
+    """Run hostile.py and return what it prints. It must not crash, hang or write into the log of a server."""
     command = [sys.executable, "-X", "faulthandler", hostile.__file__, *arguments]
     freed_at_once = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     try:

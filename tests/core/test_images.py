@@ -62,7 +62,7 @@ def decode(data: bytes, name: str = "photo") -> images.Photo:
 
 
 def expect_refusal(data: bytes, name: str = "photo") -> str:
-    """The message of the PhotoError that the bytes must give, checked for traces of Pillow."""
+    """Check that the bytes give a PhotoError without traces of Pillow; return its message."""
     with pytest.raises(PhotoError) as caught:
         decode(data, name)
     message = str(caught.value)

@@ -50,13 +50,15 @@ def test_every_stride_and_upsampling_with_shape_channels(segmenter: Segmenter, m
     scores = segmenter.score(decode((tmp_path / name).read_bytes()).pixels, 160)
     assert scores.shape.shape[2] > 0
     settings = list(product(STRIDES, UPSAMPLINGS))
-    programs = [keras_code.write(segmenter.card, scores.shape.shape[2], *way, name, 160) for way in settings]
-    for way, program, picture in zip(settings, programs, run_programs(tmp_path, programs), strict=True):
-        np.testing.assert_array_equal(np.asarray(picture), segmenter.upsample(scores, *way).labels, err_msg=str(way))
+    programs = [keras_code.write(segmenter.card, scores.shape.shape[2], *setting, name, 160) for setting in settings]
+    for setting, program, picture in zip(settings, programs, run_programs(tmp_path, programs), strict=True):
+        np.testing.assert_array_equal(
+            np.asarray(picture), segmenter.upsample(scores, *setting).labels, err_msg=str(setting)
+        )
         palette = np.reshape(np.array(picture.getpalette()), (-1, 3))[: len(segmenter.card.palette)]
         np.testing.assert_array_equal(palette, segmenter.card.palette)
-        assert ("Conv2DTranspose" in program) == (way[1] == "transposed")
-    assert len({np.asarray(segmenter.upsample(scores, *way).labels).tobytes() for way in settings}) > 3
+        assert ("Conv2DTranspose" in program) == (setting[1] == "transposed")
+    assert len({np.asarray(segmenter.upsample(scores, *setting).labels).tobytes() for setting in settings}) > 3
 
 
 @pytest.mark.parametrize("model", zoo.names())
@@ -69,12 +71,12 @@ def test_samples_of_the_shipped_models(model: str, tmp_path: Path) -> None:
     sample = next(iter(samples(model).values()))
     chosen = SelectedPhoto.of_sample(sample)
     settings = [(32, "transposed"), (8, "bilinear")]
-    programs = [on_the_page.write(model, chosen, *way) for way in settings]
+    programs = [on_the_page.write(model, chosen, *setting) for setting in settings]
     known = Segmenter.load(model)
     scores = known.score(chosen.read().pixels)
-    for way, picture in zip(settings, run_programs(tmp_path, programs), strict=True):
-        differ = np.asarray(picture) != known.upsample(scores, *way).labels
-        assert differ.mean() < 1e-4, way  # LiteRT rounds otherwise than Keras: a draw may go to the other class
+    for setting, picture in zip(settings, run_programs(tmp_path, programs), strict=True):
+        differ = np.asarray(picture) != known.upsample(scores, *setting).labels
+        assert differ.mean() < 1e-4, setting  # LiteRT rounds otherwise than Keras: a draw may go to the other class
 
 
 @pytest.mark.parametrize(

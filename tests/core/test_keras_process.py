@@ -26,7 +26,7 @@ def keras() -> Iterator[KerasProcess]:
 
 
 def upsample_by_scipy(scores: np.ndarray, stride: int, kernel: np.ndarray) -> np.ndarray:
-    """By SciPy: stretched with zeros, convolved, the rim cut off."""
+    """Stretch with zeros, convolve with SciPy and cut the rim off."""
     height, width = scores.shape
     stretched = np.zeros(((height - 1) * stride + 1, (width - 1) * stride + 1))
     stretched[::stride, ::stride] = scores

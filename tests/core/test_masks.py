@@ -26,7 +26,7 @@ def encode(image: Image.Image | np.ndarray, form: str = "PNG", **options: Any) -
 
 
 def expect_refusal(data: bytes, size: tuple[int, int] = (2, 4)) -> str:
-    """The message of the MaskError that the bytes must give."""
+    """Check that the bytes give a MaskError; return its message."""
     with pytest.raises(MaskError) as caught:
         read_mask(data, size, len(CLASSES), PALETTE)
     return str(caught.value)

@@ -20,7 +20,7 @@ def blobs(height: int, width: int, classes: int, seed: int) -> np.ndarray:
 
 
 def ignore_spots(labels: np.ndarray, seed: int) -> np.ndarray:
-    """The same labels with a tenth of the area ignored, in spots."""
+    """Mark a tenth of the area as ignored, in spots."""
     spots = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=labels.shape), 3)
     return np.where(spots > np.quantile(spots, 0.9), IGNORE_LABEL, labels).astype(np.uint8)
 

@@ -36,7 +36,7 @@ def smallest_distance(palette: np.ndarray, vision: str) -> float:
 
 
 def blend(palette: np.ndarray, background: int | None, ground: float, opacity: float) -> np.ndarray:
-    """The colours as they are seen over a photo of one grey, (C, 3)."""
+    """Lay the colours over a photo of one grey, (C, 3)."""
     seen = (1 - opacity) * ground + opacity * palette
     if background is not None:
         seen[background] = ground * (1 - dimming(opacity))

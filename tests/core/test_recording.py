@@ -86,7 +86,7 @@ def make_recording(
     """Small runs with given figures on unseen pictures; `late` is of the one from random numbers."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 11, (4, 6), dtype=np.uint8)
-    goals = {way: {"loss": 0.5, "miou": goal, "boundary_f1": goal} for way, goal in GOALS.items()}
+    goals = {upsampling: {"loss": 0.5, "miou": goal, "boundary_f1": goal} for upsampling, goal in GOALS.items()}
     task = Task(goals, dict.fromkeys((*goals, "truth"), labels))
 
     def run(name: str, settings: Settings, values: tuple[float, ...]) -> Recorded:

@@ -106,7 +106,9 @@ def test_there_is_no_kernel_of_stride_4(segmenter: Segmenter) -> None:
 
 @pytest.mark.parametrize("stride", STRIDES)
 def test_an_untrained_kernel_gives_the_labels_of_bilinear(segmenter: Segmenter, scores: Scores, stride: int) -> None:
-    bilinear, transposed = (segmenter.upsample(scores, stride, way).labels for way in ("bilinear", "transposed"))
+    bilinear, transposed = (
+        segmenter.upsample(scores, stride, upsampling).labels for upsampling in ("bilinear", "transposed")
+    )
     assert len(np.unique(bilinear)) > 1
     assert (bilinear == transposed).mean() > 0.999  # rounding may decide a tie
 

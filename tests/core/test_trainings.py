@@ -184,7 +184,7 @@ def real_keras() -> Iterator[KerasProcess]:
 
 
 def want_until(trainings: Trainings, settings: Settings, steps: int, met: Callable[[Run], bool]) -> Run:
-    """Want a run again and again, as a page does, until it is as it should be."""
+    """Ask for a run again and again, as a page does, until a condition is met."""
     end = time.monotonic() + 240
     run = trainings.want("a", settings, steps)
     while not met(run):

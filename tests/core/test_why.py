@@ -54,7 +54,7 @@ def unpack(text: str, kind: str, *shape: int) -> np.ndarray:
 
 def squares(segmenter: Segmenter, scores: Scores, stride: int) -> list[tuple[np.ndarray, np.ndarray, dict[str, Any]]]:
     """All squares of the photo, as the browser reads them: classes, numbers, and the rest."""
-    labels = [segmenter.upsample(scores, stride, way).labels for way in ("transposed", "bilinear")]
+    labels = [segmenter.upsample(scores, stride, upsampling).labels for upsampling in ("transposed", "bilinear")]
     found = []
     for row in range(-(-HEIGHT // why.SQUARE)):
         for column in range(-(-WIDTH // why.SQUARE)):
@@ -73,7 +73,10 @@ def test_every_shown_sum_is_keras_rounded_and_its_parts_add_up(
     trained_segmenter: Segmenter, scores: Scores, stride: int
 ) -> None:
     expected, plain = upsample_by_keras(trained_segmenter, scores, stride), bilinear(scores.maps[stride], stride)
-    labels = {way: trained_segmenter.upsample(scores, stride, way).labels for way in ("transposed", "bilinear")}
+    labels = {
+        upsampling: trained_segmenter.upsample(scores, stride, upsampling).labels
+        for upsampling in ("transposed", "bilinear")
+    }
     assert (labels["transposed"] != labels["bilinear"]).mean() > 0.01
     seen = 0
     for classes, numbers, content in squares(trained_segmenter, scores, stride):
@@ -81,14 +84,16 @@ def test_every_shown_sum_is_keras_rounded_and_its_parts_add_up(
                 slice(content["left"], content["left"] + content["width"]))  # fmt: skip
         chosen = classes.astype(np.int64)
         totals = {"bilinear": numbers[..., :4].sum(-1), "transposed": numbers[..., 4:13].sum(-1)}
-        for way, full in (("bilinear", plain), ("transposed", expected)):
+        for upsampling, full in (("bilinear", plain), ("transposed", expected)):
             exact = 100 * np.take_along_axis(full[:HEIGHT, :WIDTH][here], chosen, -1)
             # The sum shown is the sum computed, rounded; float32 may fall on the other side of a half
-            assert np.abs(totals[way] - exact).max() <= 0.5 + 0.02
+            assert np.abs(totals[upsampling] - exact).max() <= 0.5 + 0.02
             # The class that wins is the one in the label map, and no class that is shown has more
-            winner = np.take_along_axis(totals[way], (chosen == labels[way][here][..., None]).argmax(-1)[..., None], -1)
-            assert (chosen == labels[way][here][..., None]).any(-1).all()
-            assert (winner >= totals[way] - 1).all()
+            winner = np.take_along_axis(
+                totals[upsampling], (chosen == labels[upsampling][here][..., None]).argmax(-1)[..., None], -1
+            )
+            assert (chosen == labels[upsampling][here][..., None]).any(-1).all()
+            assert (winner >= totals[upsampling] - 1).all()
         seen += content["height"] * content["width"]
     assert seen == HEIGHT * WIDTH
 
@@ -98,7 +103,9 @@ def test_terms_are_weight_times_score_of_the_four_cells(
     trained_segmenter: Segmenter, scores: Scores, stride: int
 ) -> None:
     kernel, maps = trained_segmenter.kernel(stride), scores.maps[stride]
-    labels = [trained_segmenter.upsample(scores, stride, way).labels for way in ("transposed", "bilinear")]
+    labels = [
+        trained_segmenter.upsample(scores, stride, upsampling).labels for upsampling in ("transposed", "bilinear")
+    ]
     rows, columns = (0, 40), (WIDTH - 40, WIDTH)
     found = why.sums(trained_segmenter, scores, stride, rows, columns, *labels)
     for y, x in ((0, WIDTH - 40), (3, WIDTH - 1), (39, WIDTH - 20)):

@@ -28,7 +28,7 @@ CARD = zoo.read_card("people_animals")  # the first sample is one of its
 
 @dataclass
 class LinkedPictures:
-    """What the page hands to the three linked pictures."""
+    """What the page sends to the three linked pictures."""
 
     photo: np.ndarray  # (h, w, 3)
     cells: np.ndarray  # (rows, columns) best class of each cell

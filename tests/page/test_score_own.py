@@ -62,9 +62,9 @@ def test_an_own_mask_is_scored_like_the_command_line_does(app: AppTest) -> None:
     shown = read_scores(bring(app, scene.photo, png(mask)))
     segmenter = Segmenter.load("street")
     scores = segmenter.score(scene.photo)
-    for way, figures in zip(UPSAMPLINGS, shown, strict=True):
+    for upsampling, figures in zip(UPSAMPLINGS, shown, strict=True):
         scorer = Scorer(len(segmenter.card.classes))
-        scorer.add(mask, labels_to_own_size(segmenter.upsample(scores, 32, way).labels, (180, 240)))
+        scorer.add(mask, labels_to_own_size(segmenter.upsample(scores, 32, upsampling).labels, (180, 240)))
         expected = [100 * value for value in (scorer.miou, scorer.boundary_f1, scorer.pixel_accuracy)]
         assert figures == pytest.approx(expected, abs=0.06)
 

@@ -114,7 +114,7 @@ def test_training_is_told_of_the_photo_in_hand() -> None:
 
 
 def parse_sum(sum_: str) -> tuple[Fraction, list[Fraction]]:
-    """What stands right of a written sum, and its terms."""
+    """The result of a written sum, and its terms."""
     left, whole, decimal = (part.strip(" *") for part in sum_.split("="))
     assert Fraction(whole) == Fraction(decimal), sum_
     terms = [Fraction(weight) * Fraction(score) for weight, score in re.findall(r"(\d+/\d+) × (\d+)", left)]

@@ -30,7 +30,7 @@ def jpeg(seed: int) -> bytes:
 
 
 def page_text(visitor: Visitor) -> str:
-    """All that the page was sent, as text."""
+    """Everything the page was sent, as text."""
     return "".join(str(element) for element in visitor.elements.values())
 
 
@@ -74,8 +74,8 @@ def test_two_photos_at_once_do_not_get_mixed_up(server: Server) -> None:
         for visitor in visitors:
             await visitor.connect()
             await visitor.run()
-        both = zip(visitors, photos, strict=True)
-        await asyncio.gather(*(visitor.upload("photo.jpg", data) for visitor, data in both))
+        pairs = zip(visitors, photos, strict=True)
+        await asyncio.gather(*(visitor.upload("photo.jpg", data) for visitor, data in pairs))
         await asyncio.gather(*(visitor.disconnect() for visitor in visitors))
 
     asyncio.run(visit())

@@ -32,7 +32,7 @@ def find_keras_process(server: Server) -> int:
 
 
 async def train_until(page: Visitor, steps: int, press: bool = True, seconds: float = 240) -> dict[str, Any]:
-    """Ask for steps until they are made or there is trouble."""
+    """Ask for steps until they are done or there is trouble."""
     async with asyncio.timeout(seconds):
         await page.train(steps, press)
         while True:

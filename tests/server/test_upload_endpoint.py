@@ -96,7 +96,7 @@ def unescape_markdown(markdown: str) -> str:
 
 
 def read_refusal(visitor: Visitor) -> str:
-    """The sentence that says why a file was refused, as it is read; empty if there is none."""
+    """The sentence that says why a file was refused, as a reader sees it; empty if there is none."""
     told = [unescape_markdown(text) for text in visitor.texts("alert") if text.endswith(STAYS)]
     assert len(told) < 2, told
     return "".join(told).removesuffix(STAYS)

@@ -1,6 +1,6 @@
 """A visitor with a real browser: opening pages, using their controls, reading what is drawn.
 
-Also what the page should draw, computed here by the same path from a photo to its labels (`known`).
+Also what the page should draw, computed here by the same path from a photo to its labels (`expected_result`).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def visiting(browser: Browser, server: str, width: int = 1280, height: int = 900
     """A new visitor before the first page, who reaches nothing but the server.
 
     Args:
-        browser: From `launched`.
+        browser: From `launch`.
         server: Address of the app.
         width: Of the window, pixels.
         height: Of the window, pixels.
@@ -83,7 +83,7 @@ def visiting(browser: Browser, server: str, width: int = 1280, height: int = 900
 
 
 def open_page(page: Page, address: str = STREET) -> Page:
-    """Open the first page and wait until the pictures are drawn and the server has nothing more to say."""
+    """Open the first page and wait until the pictures are drawn and the server is done."""
     page.goto(address)
     wait_until_drawn(page)
     return page
@@ -101,7 +101,7 @@ def wait_until_quiet(page: Page) -> None:
 
 
 def wait_until_drawn(page: Page, ready: str = ".") -> None:
-    """Wait until the server is done and the pictures that `ready` tells of are drawn."""
+    """Wait until the server is done and the pictures that `ready` describes are drawn."""
     expect(viewer(page)).to_have_attribute("data-ready", re.compile(ready))
     wait_until_quiet(page)
 
@@ -125,7 +125,7 @@ def part(page: Page, name: str) -> Locator:
 
 
 def choose(page: Page, key: str, title: str, ready: str = ".") -> None:
-    """Choose in a segmented control and wait for pictures that `ready` tells of."""
+    """Choose in a segmented control and wait for the pictures that `ready` describes."""
     wanted = option(page, key, title)
     if not wanted.is_checked():
         hidden = wanted.evaluate("one => one.tagName") == "INPUT"  # its label is what is seen
@@ -180,7 +180,7 @@ class Stop:
 
 
 def collect_tab_stops(page: Page, most: int = 120) -> list[Stop]:
-    """Everything that the Tab key reaches, from the top of the page until it comes round."""
+    """Press Tab from the top of the page until it comes round; return everything that got the focus."""
     page.locator("body").evaluate("one => { one.tabIndex = -1; one.focus(); one.removeAttribute('tabindex'); }")
     page.evaluate("window.seen = []")
     stops: list[Stop] = []
@@ -212,7 +212,7 @@ FOCUSED = """() => {
 
 @dataclass
 class Frame:
-    """A message of the WebSocket: when, in seconds of the browser's clock, which way, and bytes before compression."""
+    """A message of the WebSocket: time in seconds of the browser's clock, direction, and bytes before compression."""
 
     time: float
     sent: bool
@@ -279,7 +279,7 @@ def pixels(page: Page) -> list[np.ndarray]:
 
 
 def unpack_url(url: str) -> bytes:
-    """What a data URL holds."""
+    """The content of a data URL."""
     return base64.b64decode(url.partition(",")[2])
 
 
@@ -303,7 +303,7 @@ def point(page: Page, index: int, x: float, y: float, width: int = 480, height: 
 
 @dataclass(frozen=True, eq=False)
 class ExpectedResult:
-    """What the network says of a sample, at working size."""
+    """What the page should show of a sample, at the working size."""
 
     card: zoo.Card
     photo: np.ndarray  # (h, w, 3) uint8
@@ -317,16 +317,16 @@ class ExpectedResult:
         return np.array(self.card.palette)
 
     @cache  # noqa: B019 - lives as long as the tests
-    def segmentation(self, stride: int, way: str) -> Segmentation:
-        return self.segmenter.upsample(self.scores, stride, way, confidence=True)
+    def segmentation(self, stride: int, upsampling: str) -> Segmentation:
+        return self.segmenter.upsample(self.scores, stride, upsampling, confidence=True)
 
-    def labels(self, stride: int = 32, way: str = "transposed") -> np.ndarray:
+    def labels(self, stride: int = 32, upsampling: str = "transposed") -> np.ndarray:
         """(h, w) uint8."""
-        return self.segmentation(stride, way).labels
+        return self.segmentation(stride, upsampling).labels
 
-    def inner(self, stride: int = 32, way: str = "transposed", margin: int = 3) -> np.ndarray:
+    def inner(self, stride: int = 32, upsampling: str = "transposed", margin: int = 3) -> np.ndarray:
         """(h, w) bool: pixels that no outline of a region reaches."""
-        labels = self.labels(stride, way)
+        labels = self.labels(stride, upsampling)
         edge = np.zeros(labels.shape, bool)
         for axis in (0, 1):
             differs = np.diff(labels.astype(int), axis=axis) != 0
@@ -337,14 +337,14 @@ class ExpectedResult:
             edge |= np.roll(edge, margin, axis) | np.roll(edge, -margin, axis)
         return ~edge
 
-    def overlay(self, stride: int = 32, way: str = "transposed", opacity: float = OPACITY / 100) -> np.ndarray:
+    def overlay(self, stride: int = 32, upsampling: str = "transposed", opacity: float = OPACITY / 100) -> np.ndarray:
         """(h, w, 3): the colours of the labels over the photo."""
-        return (1 - opacity) * self.pixels + opacity * self.palette[self.labels(stride, way)]
+        return (1 - opacity) * self.pixels + opacity * self.palette[self.labels(stride, upsampling)]
 
 
 @cache
 def expected_result(model: str = "street", sample: str = "scene-24") -> ExpectedResult:
-    """Look at a sample of the gallery, of 480 x 360 pixels."""
+    """Compute what the page should show of a sample of 480 x 360 pixels."""
     segmenter = Segmenter.load(model)
     photo, _ = samples(model)[sample].read()
     shown = np.asarray(Image.open(io.BytesIO(render.jpeg(photo.pixels))))
@@ -352,5 +352,5 @@ def expected_result(model: str = "street", sample: str = "scene-24") -> Expected
 
 
 def sample_hash(model: str, sample: str) -> str:
-    """What the pictures of a sample name themselves by, as part of `data-ready`."""
+    """Hash of a sample's file, which is part of `data-ready`."""
     return samples(model)[sample].read()[0].sha256

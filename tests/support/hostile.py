@@ -275,7 +275,7 @@ def zip_archive() -> bytes:
 
 
 def pad(data: bytes, size: int) -> bytes:
-    """Bytes that fill a file up to a size."""
+    """Fill a file with zeros up to a size."""
     return data.ljust(size, b"\0")
 
 
@@ -794,7 +794,7 @@ add("a column of 65535", "column.png", lambda: flat_png(1, 65_535, 8, 2), PHOTO,
 
 
 def flat_picture(mode: str, width: int, height: int, form: str, **options: Any) -> bytes:
-    """A large picture of one colour."""
+    """A file with a large picture of one colour."""
     colour = {"L": 9, "P": 0, "1": 1, "F": 5.0, "I": 5}.get(mode, (9, 99, 200, 50)[: len(mode.removesuffix("Cr"))])
     return encode(Image.new(mode, (width, height), colour), form, **options)
 
@@ -880,17 +880,17 @@ class Child:
         return self._child._process.pid
 
     def read_peak(self) -> float:
-        """Its memory at the most, MB, looked at every few milliseconds, for it may be gone in the end."""
+        """Its peak memory, MB; read every few milliseconds, as the process may be gone in the end."""
         return read_memory("VmHWM", self.folder)
 
     def read_seconds(self) -> float:
-        """What it has computed."""
+        """Processor time it has used so far, seconds."""
         fields = (self.folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def read_memory(field: str, process: Path = Path("/proc/self")) -> float:
-    """A figure of a process in MB: VmRSS now, VmHWM at most since the last reset."""
+    """Memory of a process in MB: VmRSS now, VmHWM the peak since the last reset."""
     found = re.search(rf"{field}:\s+(\d+) kB", (process / "status").read_text())
     return int(found[1]) / 1024 if found else 0.0  # it has just ended
 
@@ -909,7 +909,7 @@ def reset_peak(process: Path) -> bool:
 
 @contextmanager
 def watch_child(child: Child, result: dict[str, Any]) -> Iterator[None]:
-    """Note the greatest memory and time of a child while something is done."""
+    """Note the peak memory and the time of a child for as long as the context lasts."""
     ended, start = threading.Event(), child.read_seconds()
 
     def look() -> None:
@@ -931,7 +931,7 @@ def watch_child(child: Child, result: dict[str, Any]) -> Iterator[None]:
 
 
 def measure(name: str, work: Callable[[], dict[str, Any]], decoder: Decoder) -> dict[str, Any]:
-    """What came of it, with its time and its memory at the most, here and in the child."""
+    """Run `work`; return its outcome, its time, and its peak memory here and in the child."""
     decode_ahead(decoder)
     child = Child(decoder)
     told = reset_peak(child.folder)
@@ -952,7 +952,7 @@ def decode_ahead(decoder: Decoder) -> None:
 
 
 def find_outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What came of it."""
+    """Run `work` and return what it returned or raised."""
     try:
         return work()
     except FcnError as error:
@@ -962,7 +962,7 @@ def find_outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def decode_photo(decoder: Decoder, data: bytes, file: str, files: bool) -> dict[str, Any]:
-    """Decode a file, for the page or as large as for a download."""
+    """Decode a file for the page, or as large as a download needs it."""
     photo = decoder.decode_light(data, file)
     if files:
         photo = decoder.decode_light(data, file, longest_side(photo.size))
@@ -1052,7 +1052,7 @@ def mutate(data: bytes, changes: Sequence[tuple[str, int, int, bytes]]) -> bytes
 
 
 def repair_checksums(data: bytes) -> bytes:
-    """Give every chunk of a PNG a right checksum, so that the damage is seen further in."""
+    """Correct the checksum of every chunk of a PNG, so that the damage is met further in."""
     start, parts = 8, [data[:8]]
     while data.startswith(b"\x89PNG") and start + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, start)
@@ -1065,7 +1065,7 @@ ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 
 
 def decode_mutations(number: int) -> None:
-    """Decode damaged files and random bytes: each is a photo or a plain sentence, and nothing else."""
+    """Decode damaged files and random bytes; check that each gives a photo or a plain sentence."""
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import strategies as st
 

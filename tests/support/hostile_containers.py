@@ -73,7 +73,7 @@ def _meta(meta: dict[bytes, bytes]) -> bytes:
 
 
 def _locate_items(iloc: bytes, shift: int, numbers: range, place_of_new: tuple[int, int], times: int) -> bytes:
-    """Where the bytes of items are: those there are, shifted, and new ones, so many times from one place."""
+    """Rewrite where the bytes of items are: shift the old ones and add new ones, so many times at one place."""
     version, sizes, base = iloc[0], iloc[4] >> 4, iloc[5] >> 4
     offset, size = sizes, iloc[4] & 15
     (count,) = struct.unpack(">H", iloc[6:8])

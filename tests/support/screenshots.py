@@ -81,7 +81,7 @@ def show_page(page: Page, name: str, width: int) -> None:
 
 
 def save_readme_picture(browser: Browser, server: str, file: Path) -> None:
-    """The first screen, light, in 256 colours."""
+    """Save the first screen, light, in 256 colours."""
     with visiting(browser, server, 1440, 900, color_scheme="light") as page:
         open_page(page, "/?sample=cow")
         page.screenshot(path=file)
