@@ -27,7 +27,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -128,12 +127,6 @@ async def train(page: Visitor, notes: Notes) -> None:
         if state["trouble"] or state["done"]:
             return
         await asyncio.sleep(0.5)
-
-
-def text(element: Any) -> str:
-    """What a part of the page was sent."""
-    part = getattr(element, "bidi_component", element)
-    return str(part.json or part.mixed.json)
 
 
 #: Page -> what visitors do there. A page that the app does not have is left out.

@@ -33,6 +33,27 @@ def button(story: Locator, name: str) -> Locator:
     return story.get_by_role("button", name=name, exact=True)
 
 
+@pytest.mark.parametrize("address", ["/story?present=1", "/try", "/try?present=1", "/?present=1"])
+def test_every_page_has_its_address_in_every_mode(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator(".viewer, .story")).to_have_attribute("data-ready", re.compile("."))
+    wait_until_quiet(page)
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+
+
+def test_the_legend_names_the_colours_once_there_are_some(page: Page) -> None:
+    story = open_story(page)
+    legend = story.locator(".legend")
+    expect(legend).to_be_hidden()
+    button(story, "Cells").click()
+    expect(legend).to_be_visible()
+    expect(legend.locator("li").first).to_have_text("road")
+    assert (
+        story.locator(".legend i").first.evaluate("one => getComputedStyle(one).backgroundColor")
+        == "rgb(110, 136, 122)"
+    )
+
+
 def test_buttons_keys_and_bar_go_from_beat_to_beat(page: Page) -> None:
     story = open_story(page)
     expect_beat(story, 0)

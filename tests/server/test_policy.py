@@ -10,7 +10,7 @@ from tests.support import browsing
 from tests.support.live import ROOT
 
 pytestmark = pytest.mark.browser
-PATHS = [f"/{path}" for path in re.findall(r'url_path="(\w+)"', (ROOT / "app.py").read_text()) if path != "try"]
+PATHS = [f"/{path}" for path in re.findall(r'url_path="(\w+)"', (ROOT / "app.py").read_text()) if path != "home"]
 BROKEN = """
     window.stopped = [];
     document.addEventListener("securitypolicyviolation", event =>
