@@ -28,7 +28,6 @@ from fcn.machine import memory
 FILES = 3  # of a visit: a photo, one of the camera, a mask
 BYTES = 60 * 1024**2  # of a visit
 ALL = max(3 * BYTES, min(256 * 1024**2, memory() // 4))  # bytes of all visits
-ARENA_MAX, ARENAS = -8, 2  # number of the option, from <malloc.h>, and how many places to allocate from threads share
 EVERY = 10.0  # seconds between two looks for visits that are over
 
 _installed = threading.Lock()
@@ -41,7 +40,6 @@ def install() -> None:
     if type(Runtime.instance()) is Runtime and _installed.acquire(blocking=False):
         MemoryUploadedFileManager.add_file = _add_file  # type: ignore[method-assign, assignment]
         MemorySessionStorage.save = _save  # type: ignore[method-assign, assignment]
-        limit_arenas()
         threading.Thread(target=_sweep, name="visits", daemon=True).start()
 
 
@@ -131,12 +129,6 @@ def _end(ended: list[int], done: threading.Event) -> None:
                     ended[0] += 1
     finally:
         done.set()
-
-
-def limit_arenas() -> None:
-    """Let threads share memory: in an arena of each, what is free lies between what is used and stays there."""
-    with suppress(AttributeError, OSError, TypeError):  # not the C library of GNU
-        ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS)
 
 
 def free() -> None:
