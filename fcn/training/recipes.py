@@ -144,8 +144,8 @@ RECIPES = {
             "today's working size. With its backbone kept, one epoch of what stands on it: 70.2 / 70.1 and 73.6.",
             "End to end without pasting, 320 x 320, enlarged 0.7 to 1.6 times (photos are seen enlarged 1.25 times), a "
             "tenth of the rate for the backbone: after epochs 1 to 4 70.9 / 71.5, 70.6 / 71.3, 71.2 / 72.0, 71.7 / 71.6"
-            " at stride 32 and 74.8, 74.6, 75.4, 75.0 at stride 8; after one more, the rate high again, 73.2 / 73.3 and "
-            "76.7. Still rising.",
+            " at stride 32 and 74.8, 74.6, 75.4, 75.0 at stride 8; after one more, the rate high again, 73.2 / 73.3 "
+            "and 76.7. Still rising.",
         ),
     ),
 }
