@@ -28,6 +28,7 @@ from fcn.training.dataset import (
 from fcn.training.recipes import Phase, Recipe
 
 VALIDATION_PHOTOS = 50  # after each epoch; the card's figures are measured on all of them
+UPSAMPLING = ("upsample", "mix")  # how the names of the layers begin that bring scores to full size
 HEADS = "upsample|enlarge|score|shape|mix"  # how the names of the layers on top of the backbone begin
 VALIDATE_EVERY = 4  # epochs
 #: The outputs that are judged and the weight of each in the loss, while the network is trained and while it is frozen.
@@ -102,6 +103,8 @@ def _fit(
 ) -> None:
     """Train one phase. What is trained, and the loss of each head, is set here and nowhere else."""
     _choose_trainable(model, phase)
+    if phase.anew:
+        _forget_upsampling(model)
     losses = {"late": NETWORK_LOSSES, "heads": HEAD_LOSSES, "upsampling": UPSAMPLING_LOSSES}[phase.trains]
     trainer = keras.Model(model.input, {head: model.output[head] for head in losses})
     batches = Batches(training, recipe, phase, list(losses), seed=len(progress.left), scenes=scenes)
@@ -138,8 +141,17 @@ def _choose_trainable(model: keras.Model, phase: Phase) -> None:
         if phase.trains == "late":
             layer.trainable = reached and not layer.name.endswith("_bn")
         else:
-            trained = tuple(HEADS.split("|")) if phase.trains == "heads" else ("upsample", "mix")
+            trained = tuple(HEADS.split("|")) if phase.trains == "heads" else UPSAMPLING
             layer.trainable = layer.name.startswith(trained)
+
+
+def _forget_upsampling(model: keras.Model) -> None:
+    """Give what enlarges the maps the weights that a new network has."""
+    classes, shape = (model.output[name].shape[-1] for name in ("scores_32", "shape_32"))
+    new = build(classes, shape)
+    for layer in model.layers:
+        if layer.name.startswith(UPSAMPLING):
+            layer.set_weights(new.get_layer(layer.name).get_weights())
 
 
 def cross_entropy(labels: Any, scores: Any) -> Any:

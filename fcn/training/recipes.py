@@ -22,6 +22,8 @@ class Phase:
             ImageNet gave them; "heads", for all that stands on the frozen backbone; or "upsampling", for what enlarges
             the maps of the frozen network.
         average: Momentum of the moving average of the weights, which are kept in the end.
+        anew: The kernels that enlarge the maps of strides 32, 16 and 8 start as bilinear interpolation once more, and
+            the mixing of channels as no mixing: trained with the network, they know its training photos too well.
     """
 
     epochs: int
@@ -32,6 +34,7 @@ class Phase:
     backbone: float = 0.3
     trains: str = "late"
     average: float = 0.998
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ RECIPES = {
         phases=(
             Phase(epochs=4, crop=(320, 320), rate=1e-3, scale=(0.7, 1.6), backbone=0.1, average=0.99),
             Phase(epochs=2, crop=(320, 320), rate=8e-4, scale=(0.7, 1.6), backbone=0.1, average=0.99),
-            Phase(epochs=1, crop=(320, 320), rate=1e-3, scale=(0.7, 1.6), trains="upsampling", average=0.99),
+            Phase(epochs=1, crop=(320, 320), rate=1e-3, scale=(0.7, 1.6), trains="upsampling", average=0.99, anew=True),
         ),
         start="an earlier model without shape channels, five epochs from ImageNet's weights (--start)",
         notes=(

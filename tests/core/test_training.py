@@ -243,6 +243,18 @@ def test_a_stopped_training_goes_on_and_ends_with_a_model_and_its_card(
     assert sorted(path.name for path in out.parent.iterdir()) == ["tiny.json", "tiny.keras", "tiny.tiny-data.training"]
 
 
+def test_upsampling_can_start_anew_while_the_rest_is_kept() -> None:
+    new, model = network.build(3, 4), network.build(3, 4)
+    for layer in model.layers:
+        layer.set_weights([weights + 1 for weights in layer.get_weights()])
+    kept = model.get_layer("score_32").get_weights()
+    loop._forget_upsampling(model)
+    for name in ("upsample_32", "upsample_16", "upsample_8", "mix_32"):
+        np.testing.assert_array_equal(model.get_layer(name).kernel, new.get_layer(name).kernel)
+    for weights, before in zip(model.get_layer("score_32").get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(weights, before)
+
+
 @pytest.mark.parametrize("trains", ["late", "heads", "upsampling"])
 def test_what_a_phase_trains(tiny_recipe: None, trains: str) -> None:
     model = network.build(2)
