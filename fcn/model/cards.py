@@ -100,13 +100,13 @@ class PhaseRecord(TypedDict, total=False):
     backbone: float
     trains: str
     average: float
+    anew: bool
 
 
 class RecipeRecord(TypedDict, total=False):
     """How a model was trained; see `fcn.training.recipes.Recipe`."""
 
     phases: list[PhaseRecord]
-    validation_size: list[int]
     scene_share: float
     batch: int
     decay: float

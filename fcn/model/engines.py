@@ -225,9 +225,7 @@ def split_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def join_bytes(split: np.ndarray) -> np.ndarray:
-    """Undo `split_bytes`. Files that an earlier version converted hold kernels and graph as they are."""
-    if split.dtype != np.uint8 or split.ndim == 1:
-        return split
+    """Undo `split_bytes`."""
     joined = np.empty((*split.shape[1:], 4), np.uint8)
     for place in range(4):
         joined[..., place] = split[place]  # four times as quick as a copy of the transposed array

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from fcn.model.network import STRIDES, build
-from fcn.model.upsampling import bilinear, bilinear_kernel
+from fcn.model.upsampling import bilinear
 from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, labels_to_own_size, network_input
 from fcn.quality.evaluation import find_pairs
 from fcn.quality.metrics import confusion_matrix, mean_iou
@@ -113,8 +113,6 @@ def _fit(
     trainer.compile(optimizer, loss=dict.fromkeys(losses, cross_entropy), loss_weights=losses)
     keep = keras.callbacks.BackupAndRestore(backup)
     trainer.fit(batches, epochs=epochs, verbose=0, callbacks=[keep, progress])  # kept first: a stop loses nothing
-    if phase.only_shape:
-        restore_class_part(model)
 
 
 def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
@@ -154,14 +152,6 @@ def _forget_upsampling(model: keras.Model) -> None:
     for layer in model.layers:
         if layer.name.startswith(UPSAMPLING):
             layer.set_weights(new.get_layer(layer.name).get_weights())
-
-
-def restore_class_part(model: keras.Model) -> None:
-    """Make the kernel of stride 32 bilinear between class scores again; its weights for shape channels stay."""
-    kernel = model.get_layer("upsample_32").kernel
-    classes = kernel.shape[2]
-    learned = ops.convert_to_numpy(kernel)[..., classes:]
-    kernel.assign(np.concatenate([bilinear_kernel(32, classes), learned], axis=-1))
 
 
 def cross_entropy(labels: Any, scores: Any) -> Any:

@@ -255,16 +255,6 @@ def test_upsampling_can_start_anew_while_the_rest_is_kept() -> None:
         np.testing.assert_array_equal(weights, before)
 
 
-def test_the_class_part_of_a_kernel_becomes_bilinear_again() -> None:
-    model = network.build(3, 4)
-    kernel = model.get_layer("upsample_32").kernel
-    learned = np.random.default_rng(0).normal(size=kernel.shape).astype(np.float32)
-    kernel.assign(learned)
-    loop.restore_class_part(model)
-    np.testing.assert_array_equal(np.asarray(kernel)[..., :3], bilinear_kernel(32, 3))
-    np.testing.assert_array_equal(np.asarray(kernel)[..., 3:], learned[..., 3:])
-
-
 @pytest.mark.parametrize("trains", ["late", "heads", "upsampling"])
 def test_what_a_phase_trains(tiny_recipe: None, trains: str) -> None:
     model = network.build(2)
