@@ -228,11 +228,11 @@ class Segmenter:
         if upsampling == "nearest":
             return maps, nearest
         if upsampling == "bilinear":
-            return bilinear(maps, stride), lambda array, stride: array
+            return bilinear(maps, stride), _keep
         if stride == 32:
             maps = np.concatenate([maps, scores.shape], axis=-1)
         if upsampling == "mixed":
-            return bilinear(maps @ self.engine.mix, stride), lambda array, stride: array
+            return bilinear(maps @ self.engine.mix, stride), _keep
         return compute_blocks(maps, stride, self._weights[stride]), join_blocks
 
     def kernel(self, stride: int) -> np.ndarray:
@@ -250,6 +250,11 @@ class Segmenter:
         if stride not in STRIDES:
             raise ModelError(f"There is no kernel of stride {stride}: the strides are {STRIDES}.")
         return self._kernels[stride]
+
+
+def _keep(array: np.ndarray, stride: int) -> np.ndarray:
+    """Place nothing: every pixel is where it belongs."""
+    return array
 
 
 def _best_probability(scores: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ from fcn.training.recipes import Phase, Recipe
 
 VALIDATION_PHOTOS = 50  # after each epoch; the card's figures are measured on all of them
 UPSAMPLING = ("upsample", "mix")  # how the names of the layers begin that bring scores to full size
-HEADS = "upsample|enlarge|score|shape|mix"  # how the names of the layers on top of the backbone begin
+HEADS = (*UPSAMPLING, "enlarge", "score", "shape")  # the same of all layers on top of the backbone
 VALIDATE_EVERY = 4  # epochs
 #: The outputs that are judged and the weight of each in the loss, while the network is trained and while it is frozen.
 NETWORK_LOSSES = {"upsampled_32": 1.0, "scores_32": 0.5, "scores_16": 0.25, "scores_8": 0.5}
@@ -130,7 +130,7 @@ def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Opt
     if phase.trains != "late":
         return heads
     backbone = adam(phase.rate * phase.backbone)
-    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(backbone, {f"({HEADS}).*": heads}))
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(backbone, {f"({'|'.join(HEADS)}).*": heads}))
 
 
 def _choose_trainable(model: keras.Model, phase: Phase) -> None:
@@ -141,7 +141,7 @@ def _choose_trainable(model: keras.Model, phase: Phase) -> None:
         if phase.trains == "late":
             layer.trainable = reached and not layer.name.endswith("_bn")
         else:
-            trained = tuple(HEADS.split("|")) if phase.trains == "heads" else UPSAMPLING
+            trained = HEADS if phase.trains == "heads" else UPSAMPLING
             layer.trainable = layer.name.startswith(trained)
 
 
