@@ -1,28 +1,24 @@
 """Computation that stays bounded under any load: a few threads, a queue in front of them, a store of their results.
 
-Equal requests are computed once. Work that nobody waits for any more is dropped from the queue. The threads are
-daemons: one that is stuck in a library does not stop the server from ending.
+Equal requests are computed once. Work that nobody waits for any more is dropped from the queue. Requests are served in
+the order in which they come, but one may give way to those that come a little later. The threads are daemons: one that
+is stuck in a library does not stop the server from ending.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+import time
+from bisect import insort
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from fcn.compute.store import Store
 
 PATIENCE = 0.3  # seconds between two looks at the place in line
-
-
-class Sized(Protocol):
-    """A result that knows how much memory it takes."""
-
-    @property
-    def nbytes(self) -> int: ...
-
 
 T = TypeVar("T")
 
@@ -31,7 +27,8 @@ T = TypeVar("T")
 class _Job:
     key: Hashable
     make: Callable[[], Any]
-    keep: bool
+    store: Store | None
+    due: float  # when it counts as having come, on the monotonic clock
     future: Future[Any]
     waiting: int = 0
 
@@ -48,11 +45,9 @@ class Workers:
             aside: Context that a thread enters while it waits for a result.
         """
         self._aside = aside
-        self.capacity = capacity
-        self.stored = 0  # bytes
-        self._store: OrderedDict[Hashable, Sized] = OrderedDict()
+        self.store = Store(capacity)
         self._jobs: dict[Hashable, _Job] = {}  # in the queue or running
-        self._line: deque[_Job] = deque()
+        self._line: list[_Job] = []  # the queue, in order of `due`
         self._lock = threading.Lock()
         self._more = threading.Condition(self._lock)
         self._mine = threading.local()  # .works: whether this is one of the threads
@@ -64,8 +59,8 @@ class Workers:
         key: Hashable,
         make: Callable[[], T],
         waiting: Callable[[int], None],
-        keep: bool = True,
-        urgent: bool = False,
+        keep: bool | Store = True,
+        gives_way: float = 0.0,
     ) -> T:
         """Return what is stored under a key, or wait until it is computed.
 
@@ -74,23 +69,24 @@ class Workers:
             make: Computes it, on one of the threads.
             waiting: Called every PATIENCE seconds with the number of jobs ahead of this one, 0 when it is running.
                 It may raise to give up waiting.
-            keep: Store the result, which then needs `nbytes`.
-            urgent: Go ahead of all others in the queue.
+            keep: Whether to store the result, which then needs `nbytes`; or another store to keep it in.
+            gives_way: Seconds: requests that come up to so much later go ahead of this one. Negative: it goes ahead of
+                requests that came before it.
 
         Raises:
             Exception: Whatever `make` or `waiting` raises.
         """
+        store = keep if isinstance(keep, Store) else self.store if keep else None
+        works = getattr(self._mine, "works", False)
         with self._lock:
-            if key in self._store:
-                self._store.move_to_end(key)
-                return self._store[key]  # type: ignore[return-value]
-            works = getattr(self._mine, "works", False)
+            if store is not None and (stored := store.find(key)) is not None:
+                return stored  # type: ignore[no-any-return]
             if not works:
-                job = self._join(key, make, keep, urgent)
+                job = self._join(key, make, store, gives_way)
         if works:  # if all threads waited here, none would be left to compute
             result = make()
-            if keep:
-                self._keep(key, result)
+            if store is not None:
+                store.keep(key, result)  # type: ignore[arg-type]
             return result
         try:
             with self._aside():
@@ -108,11 +104,11 @@ class Workers:
                     self._line.remove(job)
                     del self._jobs[key]
 
-    def _join(self, key: Hashable, make: Callable[[], Any], keep: bool, urgent: bool) -> _Job:
+    def _join(self, key: Hashable, make: Callable[[], Any], store: Store | None, gives_way: float) -> _Job:
         """Queue a job, or find the one already there. The caller holds the lock."""
         if key not in self._jobs:
-            job = self._jobs[key] = _Job(key, make, keep, Future())
-            (self._line.appendleft if urgent else self._line.append)(job)
+            job = self._jobs[key] = _Job(key, make, store, time.monotonic() + gives_way, Future())
+            insort(self._line, job, key=lambda one: one.due)
             self._more.notify()
         job = self._jobs[key]
         job.waiting += 1
@@ -129,15 +125,15 @@ class Workers:
             with self._more:
                 while not self._line:
                     self._more.wait()
-                job = self._line.popleft()
+                job = self._line.pop(0)
             self._run(job)
             del job  # it holds a photo
 
     def _run(self, job: _Job) -> None:
         try:
             result, failure = job.make(), None
-            if job.keep:
-                self._keep(job.key, result)
+            if job.store is not None:
+                job.store.keep(job.key, result)
         except BaseException as error:  # raised again in those who wait
             result, failure = None, error
         with self._lock:
@@ -146,13 +142,3 @@ class Workers:
             job.future.set_result(result)
         else:
             job.future.set_exception(failure)
-
-    def _keep(self, key: Hashable, result: Any) -> None:
-        with self._lock:
-            if key in self._store:
-                self.stored -= self._store.pop(key).nbytes
-            self._store[key] = result
-            self.stored += result.nbytes
-            while self.stored > self.capacity:
-                _, oldest = self._store.popitem(last=False)
-                self.stored -= oldest.nbytes

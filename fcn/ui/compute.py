@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from fcn.compute.decoding import Decoder
 from fcn.compute.keras_process import KerasProcess
+from fcn.compute.store import Store
 from fcn.compute.trainings import Trainings
 from fcn.compute.workers import Workers
 from fcn.errors import ModelError
@@ -33,8 +34,9 @@ from fcn.internals import keep_uploads_in_memory
 from fcn.machine import free_memory, photos_at_once, processors
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation, Segmenter
+from fcn.model.upsampling import UPSAMPLINGS
 from fcn.photos.files import MAX_BYTES
-from fcn.photos.images import Photo, Pixels
+from fcn.photos.images import Photo, Pixels, shrink
 from fcn.ui.keys import Session
 from fcn.ui.learning.own_kernel import OwnKernel
 
@@ -46,7 +48,9 @@ _exports = threading.Lock()
 failed: dict[tuple[str, str], str] = {}  # model and folder -> why it could not be loaded
 _mine = threading.local()  # .held: whether this thread has a turn
 BLAS_THREADS = 1  # more of them would keep spinning after each product, in the way of the network
-STORE = 64 * 1024**2  # bytes of results
+STORE = 40 * 1024**2  # bytes of results
+PHOTOS = 24 * 1024**2  # bytes of decoded photos: each takes as much as the results of several
+UPLOADS_GIVE_WAY = 60.0  # seconds: a photo that has begun, and whatever else is quick, goes ahead of the next upload
 KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
 KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
 
@@ -85,6 +89,12 @@ def workers() -> Workers:
     """The threads that compute for all visitors."""
     threadpool_limits(BLAS_THREADS, "blas")
     return Workers(photos_at_once(), STORE, _aside)
+
+
+@st.cache_resource(show_spinner=False)
+def photos() -> Store:
+    """Visitors' photos, apart from the results, which they would push out."""
+    return Store(PHOTOS)
 
 
 @st.cache_resource(show_spinner=False)
@@ -168,9 +178,9 @@ def _aside() -> Iterator[None]:
             _turns.acquire()
 
 
-def scores_key(model: str, photo: str, max_side: int) -> Hashable:
-    """The key under which `scores` keeps its result."""
-    return ("scores", model, photo, max_side)
+def pixels(photo: str, max_side: int, read: Callable[[], Photo | Pixels]) -> Pixels:
+    """A photo at working size, (h, w, 3) uint8; arguments as for `scores`."""
+    return compute_once(("pixels", photo, max_side), lambda: shrink(read(), max_side))
 
 
 def scores(
@@ -182,37 +192,56 @@ def scores(
         model: Name of the model.
         photo: SHA-256 of the photo.
         max_side: Longest side of the working size, pixels.
-        read: Returns the photo, as `Segmenter.score` takes it; called if the score maps are not in the store.
+        read: Returns the photo, as `shrink` takes it; called if the store has neither score maps nor pixels.
         placeholder: Where to show the place in the queue, if there is one.
     """
     network = segmenter(model)
-    return compute_once(scores_key(model, photo, max_side), lambda: network.score(read(), max_side), placeholder)
+    key = ("scores", model, photo, max_side)
+    return compute_once(key, lambda: network.score(pixels(photo, max_side, read), max_side), placeholder)
 
 
-def segmentation(
+class Segmentations(dict[str, Segmentation]):
+    """Labels by upsampling, with their size, which the store needs."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        return sum(segmentation.nbytes for segmentation in self.values())
+
+
+def segmentations(
     model: str,
     photo: str,
     max_side: int,
     stride: int,
-    upsampling: str,
     scored: Scores,
     placeholder: DeltaGenerator | None = None,
     own: OwnKernel | None = None,
-) -> Segmentation:
-    """Labels from one upsampling of a photo's score map; arguments as for `scores`, and a visitor's own kernel."""
-    confidence = upsampling != "nearest"  # the browser has the probabilities of the cells
-    network, key = segmenter(model), ("labels", model, photo, max_side, stride, upsampling)
-    if own is None or upsampling != "transposed":
-        return compute_once(key, lambda: network.upsample(scored, stride, upsampling, confidence), placeholder)
+) -> Segmentations:
+    """Labels from every upsampling of a photo's score map.
 
-    def make() -> Segmentation:
-        return network.with_kernels({stride: own.weights}).upsample(scored, stride, upsampling, confidence=True)
+    Args:
+        model, photo, max_side, placeholder: As for `scores`.
+        stride: Of the score map.
+        scored: What `scores` gives.
+        own: The visitor's own kernel instead of the model's.
+    """
+    network = segmenter(model)
+    key = ("labels", model, photo, max_side, stride, own and own.sha256)
 
-    return compute_once((*key, own.sha256), make, placeholder)
+    def make() -> Segmentations:
+        used = network if own is None else network.with_kernels({stride: own.weights})
+        # The browser has the probabilities of the cells; nearest needs no others.
+        return Segmentations({name: used.upsample(scored, stride, name, name != "nearest") for name in UPSAMPLINGS})
+
+    return compute_once(key, make, placeholder)
 
 
 def decode_upload(data: bytes, name: str, sha256: str, placeholder: DeltaGenerator | None = None) -> Photo:
     """Decode an upload to about as many pixels as the largest working size needs, or take it from the store.
+
+    New uploads give way to all other requests. So a photo that has been decoded is finished before the next one
+    begins, and meets its pixels in the store; and a switch need not wait until all uploads of a class are done.
 
     Args:
         data: The file.
@@ -223,7 +252,7 @@ def decode_upload(data: bytes, name: str, sha256: str, placeholder: DeltaGenerat
     Raises:
         PhotoError: As for `Decoder.decode`.
     """
-    return compute_once(("photo", sha256), lambda: decode(data, name), placeholder)
+    return compute_once(("photo", sha256), lambda: decode(data, name), placeholder, photos(), UPLOADS_GIVE_WAY)
 
 
 def decode(data: bytes, name: str) -> Photo:
@@ -257,7 +286,11 @@ def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
 
 
 def compute_once(
-    key: Hashable, make: Callable[[], T], placeholder: DeltaGenerator | None = None, keep: bool = True
+    key: Hashable,
+    make: Callable[[], T],
+    placeholder: DeltaGenerator | None = None,
+    keep: bool | Store = True,
+    gives_way: float = 0.0,
 ) -> T:
     """Compute a result on the shared threads, or take it from the store; see `Workers.get`.
 
@@ -273,7 +306,7 @@ def compute_once(
             )
             placeholder.caption(f":material/hourglass_top: {text}")
 
-    return workers().get(key, make, waiting, keep)
+    return workers().get(key, make, waiting, keep, gives_way)
 
 
 def _look_up(before: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 
 import numpy as np
@@ -55,7 +56,7 @@ def look(models: list[str], patience: float = PATIENCE) -> None:
             network = compute.segmenter(model)
             network.upsample(network.score(photo.pixels))
 
-    compute.workers().get(("look", *models), segment_tiny, waiting, keep=False, urgent=True)
+    compute.workers().get(("look", *models), segment_tiny, waiting, keep=False, gives_way=-math.inf)
 
 
 def _tiny() -> bytes:

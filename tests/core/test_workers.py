@@ -1,5 +1,6 @@
 """Shared work: made once, a few at a time, dropped when nobody waits, forgotten when there is too much of it."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from fcn.compute.store import Store
 from fcn.compute.workers import Workers
 
 
@@ -132,17 +134,38 @@ def test_the_store_is_bounded_in_bytes_and_forgets_the_oldest_first() -> None:
         workers.get(key, lambda: made.append(key) or Product(size), wait_patiently)
 
     get(1), get(2), get(1), get(3)  # 2 is the one not asked for the longest
-    assert (made, workers.stored) == ([1, 2, 3], 80)
+    assert (made, workers.store.size) == ([1, 2, 3], 80)
     get(1), get(3), get(2)
     assert made == [1, 2, 3, 2]
     get(4, 1000)  # larger than all of the store
-    assert workers.stored == 0
+    assert workers.store.size == 0
 
 
-def test_what_is_not_to_be_kept_is_not() -> None:
-    workers = Workers(1, 100)
+def test_what_is_not_to_be_kept_is_not_and_large_things_lie_apart() -> None:
+    workers, photos = Workers(1, 100), Store(1000)
     workers.get("key", Product, wait_patiently, keep=False)
-    assert workers.stored == 0
+    assert workers.store.size == 0
+    photo = workers.get("photo", lambda: Product(900), wait_patiently, photos)
+    assert (workers.store.size, photos.size) == (0, 900)
+    assert workers.get("photo", Product, wait_patiently, photos) is photo
+
+
+def test_who_gives_way_lets_later_ones_pass_but_not_for_ever(crowd: ThreadPoolExecutor) -> None:
+    workers, gate = Workers(1, 0), Gate()
+    done: list[str] = []
+    asked = [crowd.submit(workers.get, "running", gate.make, wait_patiently)]
+    wait_until(lambda: gate.running)
+    for name, seconds in {"upload": 60.0, "late": 0.3, "switch": 0.0, "now": -math.inf}.items():
+        make = lambda name=name: done.append(name) or Product()  # noqa: E731
+        asked.append(crowd.submit(workers.get, name, make, wait_patiently, True, seconds))
+        wait_until(lambda: len(workers._jobs) == len(asked))
+    time.sleep(0.4)
+    asked.append(crowd.submit(workers.get, "later", lambda: done.append("later") or Product(), wait_patiently))
+    wait_until(lambda: len(workers._jobs) == len(asked))
+    gate.opened.set()
+    for future in asked:
+        future.result(10)
+    assert done == ["now", "switch", "late", "later", "upload"]
 
 
 def test_what_is_done_just_after_the_patience_ends_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:

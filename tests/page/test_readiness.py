@@ -75,9 +75,9 @@ def test_results_are_kept_by_their_arguments(workers: Workers) -> None:
     assert double(3, np.zeros(4)) is double(3, np.ones(4))
     assert double(4, _more=np.zeros(4))[0] == 8
     assert len(calls) == 2 and all(name.startswith("worker") for name in calls)
-    assert workers.stored >= 64
+    assert workers.store.size >= 64
     double(5, np.zeros(500))  # larger than the store
-    assert workers.stored <= workers.capacity
+    assert workers.store.size <= workers.store.capacity
 
 
 def draw_page() -> None:

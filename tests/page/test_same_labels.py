@@ -57,7 +57,7 @@ def test_page_command_line_and_library_agree(file: str, tmp_path: Path) -> None:
     assert not app.exception and not app.error
     chosen = app.session_state["own"]
     key = ("street", photo.sha256, 480)
-    page = compute.segmentation(*key, 32, "transposed", compute.scores(*key, chosen.read)).labels
+    page = compute.segmentations(*key, 32, compute.scores(*key, chosen.read))["transposed"].labels
     np.testing.assert_array_equal(page, library)
 
     Image.new("L", photo.size[::-1]).save(tmp_path / "mask.png")

@@ -18,7 +18,7 @@ from fcn.ui import compute, figures, turns
 from fcn.ui.controls import tiny
 from fcn.ui.lessons import thread
 from fcn.ui.lessons.kernels import score_kernel
-from fcn.ui.lessons.resize_loss import LONGEST, Subject
+from fcn.ui.lessons.resize_loss import LONGEST, Subject, labels_by
 
 #: Things that can be counted, in the order in which one is looked for.
 COUNTABLE = ("bicyclist", "bicycle", "pedestrian", "person", "car", "dog", "cat", "horse", "sheep", "cow", "bird")
@@ -202,7 +202,7 @@ def lump(photo: Subject) -> None:
     """One class of the network's label map alone."""
     words, picture = _halves()
     stride, classes = STRIDES[0], photo.card.classes
-    labels = compute.segmentation(photo.card.name, photo.sha256, LONGEST, stride, "bilinear", photo.scores).labels
+    labels = labels_by(photo, stride, "bilinear")
     present = {classes[index] for index in np.unique(labels)}
     name = next((name for name in COUNTABLE if name in present), classes[int(np.bincount(labels.ravel()).argmax())])
     index = classes.index(name)

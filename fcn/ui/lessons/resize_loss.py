@@ -12,7 +12,7 @@ from PIL import Image
 from fcn.model import zoo
 from fcn.model.network import STRIDES
 from fcn.model.segmenter import Scores
-from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, Labels, Pixels, labels_to_own_size, shrink
+from fcn.photos.images import IGNORE_LABEL, WORKING_SIDE, Labels, Pixels, labels_to_own_size
 from fcn.pictures import render
 from fcn.quality.evaluation import FACTORS, RESIZERS
 from fcn.quality.metrics import class_iou, confusion_matrix, mean_iou
@@ -49,12 +49,17 @@ class Subject:
 def subject(model: str, chosen: SelectedPhoto) -> Subject:
     """Look at the chosen photo with a model."""
     scores = compute.scores(model, chosen.sha256, LONGEST, chosen.read)
-    pixels = shrink(chosen.read(), LONGEST)
+    pixels = compute.pixels(chosen.sha256, LONGEST, chosen.read)
     if chosen.truth is not None:
         labels = labels_to_own_size(chosen.truth, (scores.height, scores.width))
     else:
-        labels = compute.segmentation(model, chosen.sha256, LONGEST, 8, "transposed", scores).labels
+        labels = compute.segmentations(model, chosen.sha256, LONGEST, 8, scores)["transposed"].labels
     return Subject(compute.card(model), chosen.sha256, chosen.alt, pixels, labels, chosen.truth is not None, scores)
+
+
+def labels_by(photo: Subject, stride: int, upsampling: str) -> Labels:
+    """The network's labels by an upsampling: (h, w) uint8."""
+    return compute.segmentations(photo.card.name, photo.sha256, LONGEST, stride, photo.scores)[upsampling].labels
 
 
 @turns.fragment
@@ -132,7 +137,7 @@ def compare(shrunk: float, predicted: float, factor: int) -> str:
 
 def predict(photo: Subject) -> Labels:
     """The labels of FCN-32s with the trained upsampling: (h, w) uint8."""
-    return compute.segmentation(photo.card.name, photo.sha256, LONGEST, STRIDES[0], "transposed", photo.scores).labels
+    return labels_by(photo, STRIDES[0], "transposed")
 
 
 def network_score(photo: Subject) -> float:

@@ -17,7 +17,7 @@ from fcn.ui import compute, figures, turns
 from fcn.ui.controls import choice_control
 from fcn.ui.lessons import thread
 from fcn.ui.lessons.kernels import score_kernel
-from fcn.ui.lessons.resize_loss import LONGEST, Subject, map_png
+from fcn.ui.lessons.resize_loss import LONGEST, Subject, labels_by, map_png
 
 Pair = tuple[int, int]  # from class, to class
 
@@ -124,7 +124,7 @@ def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
     before = compute.compute_once(
         ("labels by the start", model, *key), lambda: SizedLabels(start_labels(photo, stride))
     )
-    after = compute.segmentation(model, photo.sha256, LONGEST, stride, "transposed", photo.scores).labels
+    after = labels_by(photo, stride, "transposed")
     alone = compute.compute_once(
         ("labels by a pair", model, *key, pair), lambda: SizedLabels(start_labels(photo, stride, pair))
     )

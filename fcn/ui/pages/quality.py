@@ -12,7 +12,7 @@ import streamlit as st
 from fcn.model import zoo
 from fcn.model.cards import Companion
 from fcn.model.network import STRIDES
-from fcn.photos.images import WORKING_SIDE, shrink
+from fcn.photos.images import WORKING_SIDE
 from fcn.pictures import render
 from fcn.ui import choices, compute, figures, findings, keras_code, parts
 from fcn.ui.classroom import share
@@ -220,8 +220,9 @@ def failures(card: zoo.Card, companion: Companion) -> None:
     for column, entry in zip(st.columns(max(1, len(entries))), entries, strict=False):
         photo = SelectedPhoto.of_sample(gallery[entry["sample"]])
         scores = compute.scores(card.name, photo.sha256, WORKING_SIDE, photo.read)
-        labels = compute.segmentation(card.name, photo.sha256, WORKING_SIDE, 32, "transposed", scores).labels
-        picture = render.overlay(shrink(photo.read()), np.asarray(labels), card.palette, 0.6)
+        labels = compute.segmentations(card.name, photo.sha256, WORKING_SIDE, 32, scores)["transposed"].labels
+        pixels = compute.pixels(photo.sha256, WORKING_SIDE, photo.read)
+        picture = render.overlay(pixels, np.asarray(labels), card.palette, 0.6)
         with column:
             st.image(render.jpeg(picture), width="stretch", alt=entry["why"])
             st.caption(entry["why"])

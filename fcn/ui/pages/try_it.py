@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fcn.model import zoo
 from fcn.model.segmenter import Scores, Segmentation
-from fcn.photos.images import shrink
+from fcn.photos.images import WORKING_SIDE
 from fcn.pictures import export, render
 from fcn.pictures.export import Export
 from fcn.quality import suits
@@ -24,7 +24,6 @@ from fcn.ui.classroom import flags
 from fcn.ui.keys import Session
 from fcn.ui.learning import own_kernel
 from fcn.ui.learning.own_kernel import OwnKernel
-from fcn.ui.parts import UPSAMPLING_TITLES
 from fcn.ui.photo import score_own, source
 from fcn.ui.photo.samples import cut, every_sample, thumbnail
 from fcn.ui.photo.source import SelectedPhoto
@@ -72,21 +71,14 @@ def choose_model(chosen: Choices, photo: SelectedPhoto, placeholder: DeltaGenera
     """The model to use and, for the visitor's own photo, how well the models recognise it."""
     if photo.data is None:
         return chosen.model or photo.model, None
-    scores_by_model: dict[str, Scores] = {}
-    names = compute.names()
+    cards = {name: compute.card(name) for name in compute.names()}
 
     def look() -> Verdict:
-        for name in names:
-            scores_by_model[name] = compute.segmenter(name).score(photo.read(), chosen.size)
-        cards = {name: compute.card(name) for name in names}
-        return suits.judge({name: suits.features(scores_by_model[name], cards[name]) for name in names}, cards)
+        found = {name: compute.scores(name, photo.sha256, chosen.size, photo.read) for name in cards}
+        return suits.judge({name: suits.features(found[name], card) for name, card in cards.items()}, cards)
 
     verdict = compute.compute_once(("suited", photo.sha256), look, placeholder)
-    model = chosen.model or verdict.model
-    if model in scores_by_model:  # keep one result, that which is shown
-        scores = scores_by_model[model]
-        compute.compute_once(compute.scores_key(model, photo.sha256, chosen.size), lambda: scores)
-    return model, verdict
+    return chosen.model or verdict.model, verdict
 
 
 def segment(chosen: Choices, model: str, photo: SelectedPhoto, placeholder: DeltaGenerator) -> Result:
@@ -116,10 +108,7 @@ def compute_result(
     """The same outside of a visit's run, from the shared store where it is there; `kernel` is the visitor's own."""
     key = (model, photo.sha256, chosen.size)
     scores = compute.scores(*key, photo.read, placeholder)
-    by_upsampling = {
-        upsampling: compute.segmentation(*key, chosen.stride, upsampling, scores, placeholder, kernel)
-        for upsampling in UPSAMPLING_TITLES
-    }
+    by_upsampling = compute.segmentations(*key, chosen.stride, scores, placeholder, kernel)
     return Result(scores, by_upsampling, " ".join(map(str, (*key, kernel.sha256[:12]) if kernel else key)))
 
 
@@ -127,7 +116,7 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
     """Draw the strip of photos, the switches and the three pictures."""
     scores, stride, sha = result.scores, chosen.stride, photo.sha256
     size = scores.height, scores.width
-    picture = compute.picture((sha, chosen.size), lambda: render.jpeg(shrink(photo.read(), chosen.size)))
+    picture = compute.picture((sha, chosen.size), lambda: render.jpeg(compute.pixels(sha, chosen.size, photo.read)))
     segmentations = {name: segmentation for name, segmentation in result.by_upsampling.items() if name != "nearest"}
     with layout.unseen("carriers"):
         photo_name = viewer.carry("photo", f"{sha} {size}", {"source": viewer.jpeg_address(picture)})
@@ -205,7 +194,7 @@ def carry_own() -> str:
     own: SelectedPhoto | None = st.session_state.get(Session.OWN)
     if own is None:
         return ""
-    small = compute.picture((own.sha256, "small"), lambda: cut(own.read().pixels))
+    small = compute.picture((own.sha256, "small"), lambda: cut(compute.pixels(own.sha256, WORKING_SIDE, own.read)))
     return viewer.carry("own", own.sha256, {"source": viewer.jpeg_address(small)})
 
 

@@ -74,10 +74,8 @@ def _answer(model: str, sha256: str, size: int, stride: int, scores: Scores, key
     own = own_kernel.current(model, stride)
 
     def make() -> Square:
-        labels = [
-            compute.segmentation(model, sha256, size, stride, upsampling, scores, own=own).labels
-            for upsampling in ("transposed", "bilinear")
-        ]
+        found = compute.segmentations(model, sha256, size, stride, scores, own=own)
+        labels = found["transposed"].labels, found["bilinear"].labels
         network = compute.segmenter(model)
         if own is not None:
             network = network.with_kernels({stride: own.weights})
