@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 
-class Sized(Protocol):
-    """A result that knows how much memory it takes."""
-
-    @property
-    def nbytes(self) -> int: ...
+MISSING = object()  # what `Store.find` gives where there is no result
 
 
 class Store:
@@ -22,23 +20,35 @@ class Store:
         """Start with nothing; `capacity` is in bytes."""
         self.capacity = capacity
         self.size = 0  # bytes
-        self._results: OrderedDict[Hashable, Sized] = OrderedDict()
+        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # each with its size
         self._lock = threading.Lock()
 
     def find(self, key: Hashable) -> Any:
-        """The result under a key; None if there is none."""
+        """The result under a key, or MISSING."""
         with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-            return self._results.get(key)
+            if key not in self._results:
+                return MISSING
+            self._results.move_to_end(key)
+            return self._results[key][0]
 
-    def keep(self, key: Hashable, result: Sized) -> None:
+    def keep(self, key: Hashable, result: Any) -> None:
         """Keep a result; one under the same key is replaced, and the oldest make room."""
+        size = memory(result)
         with self._lock:
-            if key in self._results:
-                self.size -= self._results.pop(key).nbytes
-            self._results[key] = result
-            self.size += result.nbytes
+            self.size += size - self._results.pop(key, (None, 0))[1]
+            self._results[key] = result, size
             while self.size > self.capacity:
-                _, oldest = self._results.popitem(last=False)
-                self.size -= oldest.nbytes
+                self.size -= self._results.popitem(last=False)[1][1]
+
+
+def memory(value: Any) -> int:
+    """Bytes of memory that a result takes, roughly: arrays, strings and bytes, alone or inside of other things."""
+    if isinstance(value, np.ndarray | np.generic):
+        return int(value.nbytes)
+    if isinstance(value, dict):
+        return sum(map(memory, value.values())) + sys.getsizeof(value)
+    if isinstance(value, list | tuple | set):
+        return sum(map(memory, value)) + sys.getsizeof(value)
+    if hasattr(value, "__dict__"):
+        return memory(vars(value))
+    return sys.getsizeof(value)

@@ -16,9 +16,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fcn.compute.store import Store
+from fcn.compute.store import MISSING, Store
 
-PATIENCE = 0.3  # seconds between two looks at the place in line
+PATIENCE = 0.3  # seconds until the first look at the place in line
+BETWEEN = 1.0  # seconds from each look to the next
 
 T = TypeVar("T")
 
@@ -67,9 +68,9 @@ class Workers:
         Args:
             key: Everything that `make` depends on: equal keys give the same result.
             make: Computes it, on one of the threads.
-            waiting: Called every PATIENCE seconds with the number of jobs ahead of this one, 0 when it is running.
-                It may raise to give up waiting.
-            keep: Whether to store the result, which then needs `nbytes`; or another store to keep it in.
+            waiting: Called after PATIENCE and then every BETWEEN seconds with the number of jobs ahead of this one, 0
+                when it is running. It may raise to give up waiting.
+            keep: Whether to store the result; or another store to keep it in.
             gives_way: Seconds: requests that come up to so much later go ahead of this one. Negative: it goes ahead of
                 requests that came before it.
 
@@ -79,24 +80,26 @@ class Workers:
         store = keep if isinstance(keep, Store) else self.store if keep else None
         works = getattr(self._mine, "works", False)
         with self._lock:
-            if store is not None and (stored := store.find(key)) is not None:
+            if store is not None and (stored := store.find(key)) is not MISSING:
                 return stored  # type: ignore[no-any-return]
             if not works:
                 job = self._join(key, make, store, gives_way)
         if works:  # if all threads waited here, none would be left to compute
             result = make()
             if store is not None:
-                store.keep(key, result)  # type: ignore[arg-type]
+                store.keep(key, result)
             return result
         try:
             with self._aside():
+                patience = PATIENCE
                 while True:
                     try:
-                        return job.future.result(PATIENCE)  # type: ignore[no-any-return]
+                        return job.future.result(patience)  # type: ignore[no-any-return]
                     except TimeoutError:
                         if job.future.done():  # it finished just now, or `make` itself timed out
                             return job.future.result()  # type: ignore[no-any-return]
                         waiting(self._place(job))
+                        patience = BETWEEN
         finally:
             with self._lock:
                 job.waiting -= 1

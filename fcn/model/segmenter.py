@@ -51,12 +51,6 @@ class Scores:
     width: int
     milliseconds: float
 
-    @property
-    def nbytes(self) -> int:
-        """Memory that the arrays take."""
-        parts = (self.maps, self.features, self.channels)
-        return self.shape.nbytes + sum(array.nbytes for part in parts for array in part.values())
-
     def cells(self, stride: int) -> np.ndarray:
         """The score map without the cells that lie wholly in the padding: (ceil(h / s), ceil(w / s), C)."""
         return self.maps[stride][: -(-self.height // stride), : -(-self.width // stride)]
@@ -99,11 +93,6 @@ class Segmentation:
     labels: Labels
     confidence: np.ndarray | None
     milliseconds: float
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that the arrays take."""
-        return self.labels.nbytes + (0 if self.confidence is None else self.confidence.nbytes)
 
 
 class Segmenter:

@@ -48,11 +48,6 @@ class Photo:
     sha256: str
     notes: tuple[str, ...]
 
-    @property
-    def nbytes(self) -> int:
-        """Memory that the pixels take."""
-        return self.pixels.nbytes
-
 
 @dataclass(frozen=True, eq=False)
 class NetworkInput:

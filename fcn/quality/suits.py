@@ -39,11 +39,6 @@ class Verdict:
     model: str
     recognised: bool
 
-    @property
-    def nbytes(self) -> int:
-        """Memory that this takes, about."""
-        return 64
-
 
 def features(scores: Scores, card: zoo.Card) -> dict[str, float]:
     """Describe a model's output for a photo in figures.

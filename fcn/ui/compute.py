@@ -1,23 +1,21 @@
 """What the pages compute for visitors, on threads that all of them share.
 
 One rule for what is kept. A result, whether of a photo, a sample or a model, is made on the shared threads and lies in
-their store, which is bounded in bytes: `compute_once`, or `kept` on a function of plain arguments. `st.cache_resource`
-holds what lives as long as the server. Streamlit's other cache is not used: it samples large arrays when it hashes
-them, so two photos could collide, and copies what it holds. Here the key of a photo is its SHA-256, and results are
-shared as they are.
+their store, which is bounded in bytes: `compute_once`, or `memoize` on a function of plain arguments. What lives as
+long as the server is held by `st.cache_resource` or, if it is small and asked for many times in a run, by
+`functools.cache`. Streamlit's other cache is not used: it samples large arrays when it hashes them, so two photos could
+collide, and copies what it holds. Here the key of a photo is its SHA-256, and results are shared as they are.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
-import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -55,15 +53,6 @@ KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
 KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
 
 keep_uploads_in_memory(MAX_BYTES + 1024**2)
-
-
-class Encoded(bytes):
-    """An encoded picture with its size, which the store needs."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory."""
-        return len(self)
 
 
 @st.cache_resource(show_spinner=False)
@@ -118,7 +107,7 @@ def card(model: str) -> zoo.Card:
     return _card(model, str(zoo.MODELS))
 
 
-@st.cache_resource(show_spinner=False)
+@functools.cache
 def _card(model: str, folder: str) -> zoo.Card:
     return zoo.read_card(model, Path(folder))
 
@@ -129,12 +118,17 @@ def names() -> list[str]:
     Raises:
         ModelError: There is none.
     """
-    installed = zoo.names()
+    installed = _names(str(zoo.MODELS))
     if not installed:
         raise ModelError("No model is installed: assets/models is empty. Restore it from the project.")
     if not (working := [name for name in installed if _problem(name) is None]):
         raise ModelError(f"No model can be used. {_problem(installed[0])}")
     return working
+
+
+@functools.cache
+def _names(folder: str) -> list[str]:
+    return zoo.names(Path(folder))
 
 
 def _problem(model: str) -> str | None:
@@ -200,15 +194,6 @@ def scores(
     return compute_once(key, lambda: network.score(pixels(photo, max_side, read), max_side), placeholder)
 
 
-class Segmentations(dict[str, Segmentation]):
-    """Labels by upsampling, with their size, which the store needs."""
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that the arrays take."""
-        return sum(segmentation.nbytes for segmentation in self.values())
-
-
 def segmentations(
     model: str,
     photo: str,
@@ -217,7 +202,7 @@ def segmentations(
     scored: Scores,
     placeholder: DeltaGenerator | None = None,
     own: OwnKernel | None = None,
-) -> Segmentations:
+) -> dict[str, Segmentation]:
     """Labels from every upsampling of a photo's score map.
 
     Args:
@@ -229,10 +214,10 @@ def segmentations(
     network = segmenter(model)
     key = ("labels", model, photo, max_side, stride, own and own.sha256)
 
-    def make() -> Segmentations:
+    def make() -> dict[str, Segmentation]:
         used = network if own is None else network.with_kernels({stride: own.weights})
         # The browser has the probabilities of the cells; nearest needs no others.
-        return Segmentations({name: used.upsample(scored, stride, name, name != "nearest") for name in UPSAMPLINGS})
+        return {name: used.upsample(scored, stride, name, name != "nearest") for name in UPSAMPLINGS}
 
     return compute_once(key, make, placeholder)
 
@@ -282,7 +267,7 @@ def layer_file(kernel: np.ndarray) -> bytes:
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:
     """Encode a picture once; `key` tells it from all others."""
-    return compute_once(("picture", key), lambda: Encoded(make()))
+    return compute_once(("picture", key), make)
 
 
 def compute_once(
@@ -314,41 +299,19 @@ def _look_up(before: int) -> None:
     st.session_state.get(Session.OWN)
 
 
-@dataclass(frozen=True)
-class _Sized(Generic[T]):
-    value: T
-
-    @property
-    def nbytes(self) -> int:
-        return _size(self.value)
-
-
 def memoize(make: Callable[P, T]) -> Callable[P, T]:
     """Let a function keep its results by its arguments; those whose names begin with "_" do not count."""
     signature = inspect.signature(make)
 
-    @wraps(make)
+    @functools.wraps(make)
     def get(*args: P.args, **kwargs: P.kwargs) -> T:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         key = tuple(value for name, value in bound.arguments.items() if not name.startswith("_"))
         name = f"{make.__module__}.{make.__qualname__}"
-        return compute_once((name, *key), lambda: _Sized(make(*args, **kwargs))).value
+        return compute_once((name, *key), lambda: make(*args, **kwargs))
 
     return get
-
-
-def _size(value: Any) -> int:
-    """Memory of a result, roughly."""
-    if isinstance(value, np.ndarray | np.generic):
-        return int(value.nbytes)
-    if isinstance(value, dict):
-        return sum(map(_size, value.values())) + sys.getsizeof(value)
-    if isinstance(value, list | tuple | set):
-        return sum(map(_size, value)) + sys.getsizeof(value)
-    if hasattr(value, "__dict__"):
-        return _size(vars(value))
-    return sys.getsizeof(value)
 
 
 def export_file(make: Callable[[], bytes]) -> bytes:

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from fcn.compute.learning import STEPS
 from tests.support.live import ROOT, LiveError, Server, Visitor, serving
@@ -127,24 +128,33 @@ def photo(seed: int, width: int = 1600, height: int = 1200) -> bytes:
 
 
 def run_loop(count: int) -> tuple[float, float]:
-    """A plain loop that does what the page does with an upload: read it, label it with every upsampling.
+    """A plain loop that computes what the page does for an upload, once: both models look, and every upsampling.
 
     Returns:
         Photos per second; seconds of processor time for a photo.
     """
+    from fcn.model import zoo
     from fcn.model.segmenter import Segmenter
-    from fcn.photos.images import decode_light
-    from fcn.ui.parts import UPSAMPLING_TITLES
+    from fcn.model.upsampling import UPSAMPLINGS
+    from fcn.photos.images import decode_light, shrink
+    from fcn.pictures import render
+    from fcn.quality import suits
+    from fcn.ui.compute import BLAS_THREADS
 
-    segmenter = Segmenter.load("street")
+    threadpool_limits(BLAS_THREADS, "blas")
+    segmenters = {name: Segmenter.load(name) for name in zoo.names()}
+    cards = {name: segmenter.card for name, segmenter in segmenters.items()}
     photos = [photo(seed) for seed in range(count + 3)]
     start = own = 0.0
     for number, data in enumerate(photos):
         if number == 3:  # the first ones warm up
             start, own = time.perf_counter(), time.process_time()
-        scores = segmenter.score(decode_light(data, "photo.jpg"))
-        for upsampling in UPSAMPLING_TITLES:
-            segmenter.upsample(scores, 32, upsampling, confidence=True)
+        pixels = shrink(decode_light(data, "photo.jpg"))
+        scores = {name: segmenter.score(pixels) for name, segmenter in segmenters.items()}
+        verdict = suits.judge({name: suits.features(scores[name], cards[name]) for name in cards}, cards)
+        for upsampling in UPSAMPLINGS:
+            segmenters[verdict.model].upsample(scores[verdict.model], 32, upsampling, confidence=True)
+        render.jpeg(pixels)
     return count / (time.perf_counter() - start), (time.process_time() - own) / count
 
 

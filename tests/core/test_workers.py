@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
-from fcn.compute.store import Store
+from fcn.compute.store import Store, memory
 from fcn.compute.workers import Workers
 
 
-@dataclass
-class Product:
-    nbytes: int = 10
+class Product(np.ndarray):
+    """A result of a few bytes."""
+
+    def __new__(cls, size: int = 10) -> "Product":
+        return np.zeros(size, np.uint8).view(cls)
 
 
 def wait_patiently(before: int) -> None:
@@ -105,7 +108,7 @@ def test_work_of_those_who_left_is_dropped(crowd: ThreadPoolExecutor) -> None:
         with pytest.raises(ConnectionError):
             future.result(10)
     gate.opened.set()
-    assert first.result(10) and stays.result(10)
+    assert first.result(10).size == stays.result(10).size
     assert gate.ran == 2
     assert not workers._jobs
     workers.get("second", gate.make, wait_patiently)  # asked for again, it is made
@@ -124,14 +127,14 @@ def test_everyone_gets_the_error_and_it_is_not_kept(crowd: ThreadPoolExecutor, e
     for future in asked:
         with pytest.raises(type(error), match=str(error)):
             future.result(10)
-    assert workers.get("key", Product, wait_patiently) == Product()
+    assert workers.get("key", Product, wait_patiently).size == 10
 
 
 def test_the_store_is_bounded_in_bytes_and_forgets_the_oldest_first() -> None:
     workers, made = Workers(1, 100), []
 
     def get(key: int, size: int = 40) -> None:
-        workers.get(key, lambda: made.append(key) or Product(size), wait_patiently)
+        workers.get(key, lambda: (made.append(key), Product(size))[1], wait_patiently)
 
     get(1), get(2), get(1), get(3)  # 2 is the one not asked for the longest
     assert (made, workers.store.size) == ([1, 2, 3], 80)
@@ -139,6 +142,16 @@ def test_the_store_is_bounded_in_bytes_and_forgets_the_oldest_first() -> None:
     assert made == [1, 2, 3, 2]
     get(4, 1000)  # larger than all of the store
     assert workers.store.size == 0
+
+
+def test_memory_counts_arrays_and_text_inside_of_other_things() -> None:
+    @dataclass
+    class Photo:
+        pixels: np.ndarray
+        name: str
+
+    result = {"photos": [Photo(np.zeros((100, 100), np.float32), "x" * 3000)], "jpeg": b"x" * 5000}
+    assert 48_000 < memory(result) < 49_000
 
 
 def test_what_is_not_to_be_kept_is_not_and_large_things_lie_apart() -> None:
@@ -156,11 +169,11 @@ def test_who_gives_way_lets_later_ones_pass_but_not_for_ever(crowd: ThreadPoolEx
     asked = [crowd.submit(workers.get, "running", gate.make, wait_patiently)]
     wait_until(lambda: gate.running)
     for name, seconds in {"upload": 60.0, "late": 0.3, "switch": 0.0, "now": -math.inf}.items():
-        make = lambda name=name: done.append(name) or Product()  # noqa: E731
+        make = lambda name=name: (done.append(name), Product())[1]  # noqa: E731
         asked.append(crowd.submit(workers.get, name, make, wait_patiently, True, seconds))
         wait_until(lambda: len(workers._jobs) == len(asked))
     time.sleep(0.4)
-    asked.append(crowd.submit(workers.get, "later", lambda: done.append("later") or Product(), wait_patiently))
+    asked.append(crowd.submit(workers.get, "later", lambda: (done.append("later"), Product())[1], wait_patiently))
     wait_until(lambda: len(workers._jobs) == len(asked))
     gate.opened.set()
     for future in asked:
@@ -178,4 +191,4 @@ def test_what_is_done_just_after_the_patience_ends_is_returned(monkeypatch: pyte
         return made
 
     monkeypatch.setattr(Future, "result", answer_late)
-    assert Workers(1, 100).get("key", Product, wait_patiently) == Product()
+    assert Workers(1, 100).get("key", Product, wait_patiently).size == 10

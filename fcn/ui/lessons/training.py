@@ -121,17 +121,13 @@ def in_words(card: zoo.Card, pair: Pair, before: np.ndarray, after: np.ndarray, 
 def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
     """Labels by the kernel of the start and by the trained one, and where they differ."""
     model, key = photo.card.name, (photo.sha256, LONGEST, stride)
-    before = compute.compute_once(
-        ("labels by the start", model, *key), lambda: SizedLabels(start_labels(photo, stride))
-    )
+    before = compute.compute_once(("labels by the start", model, *key), lambda: start_labels(photo, stride))
     after = labels_by(photo, stride, "transposed")
-    alone = compute.compute_once(
-        ("labels by a pair", model, *key, pair), lambda: SizedLabels(start_labels(photo, stride, pair))
-    )
-    changed = before.labels != after
+    alone = compute.compute_once(("labels by a pair", model, *key, pair), lambda: start_labels(photo, stride, pair))
+    changed = before != after
     st.markdown("**What the kernel does to this photo**")
     pictures = (
-        ("With the starting kernel", map_png(photo.card, before.labels)),
+        ("With the starting kernel", map_png(photo.card, before)),
         ("With the trained kernel", map_png(photo.card, after)),
         ("Difference", render.errors_png(changed, np.zeros(changed.shape, bool))),
     )
@@ -144,22 +140,14 @@ def on_the_photo(photo: Subject, stride: int, pair: Pair) -> None:
         with column:
             st.markdown(name)
             st.image(picture, width="stretch", alt=alt)
-    by_pair = int((alone.labels != before.labels).sum())
+    by_pair = int((alone != before).sum())
     st.markdown(
         f"The trained kernel changes the class of **{int(changed.sum()):,} pixels** ({changed.mean():.1%}) of this "
         "photo, orange in the last picture."
-        + (truth_in_words(photo, before.labels, after) if photo.is_truth else "")
+        + (truth_in_words(photo, before, after) if photo.is_truth else "")
         + f" The part shown above, {title(photo.card, pair)}, changes {by_pair:,} on its own."
         + shape_in_words(photo, stride)
     )
-
-
-class SizedLabels:
-    """Labels with their size, which the store needs."""
-
-    def __init__(self, labels: Labels):
-        self.labels = labels
-        self.nbytes = labels.nbytes
 
 
 def start_labels(photo: Subject, stride: int, pair: Pair | None = None) -> Labels:

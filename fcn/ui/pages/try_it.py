@@ -120,9 +120,9 @@ def screen(chosen: Choices, card: zoo.Card, photo: SelectedPhoto, verdict: Verdi
     segmentations = {name: segmentation for name, segmentation in result.by_upsampling.items() if name != "nearest"}
     with layout.unseen("carriers"):
         photo_name = viewer.carry("photo", f"{sha} {size}", {"source": viewer.jpeg_address(picture)})
-        maps_name = viewer.carry(
-            "maps", f"{result.key} {stride} {card.sha256[:8]}", viewer.maps(scores, segmentations, stride)
-        )
+        maps_name = f"{result.key} {stride} {card.sha256[:8]}"
+        maps = compute.compute_once(("maps", maps_name), lambda: viewer.maps(scores, segmentations, stride))
+        viewer.carry("maps", maps_name, maps)
         strip_name = viewer.carry("strip", "samples", strip())
         own_name = carry_own()
     rows, columns = scores.coarse_labels(stride).shape

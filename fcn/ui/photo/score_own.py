@@ -32,11 +32,6 @@ class Truth:
     name: str
     labels: Labels
 
-    @property
-    def nbytes(self) -> int:
-        """Memory that the labels take."""
-        return self.labels.nbytes
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -50,11 +45,6 @@ class Verdict:
     pixel_accuracy: float
     wrong: float
     picture: bytes
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that the picture takes."""
-        return len(self.picture)
 
 
 def show(card: zoo.Card, chosen: SelectedPhoto, by_upsampling: dict[str, Labels], stride: int) -> None:

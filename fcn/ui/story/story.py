@@ -39,17 +39,8 @@ _component = st.components.v2.component(
 def show(photo: Subject, present: bool) -> None:
     """Draw the story; with `present` it listens to the keys of the whole page."""
     key = ("story", photo.card.name, photo.sha256)
-    data: Payload = compute.compute_once(key, lambda: Payload(payload(photo)))
+    data = compute.compute_once(key, lambda: payload(photo))
     _component(key="story", data=data | {"present": present})
-
-
-class Payload(dict[str, Any]):
-    """A payload with its size, which the store needs."""
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that its packed arrays take."""
-        return sum(len(value) for value in [*self.values(), *self["features"].values()] if isinstance(value, str))
 
 
 def payload(photo: Subject) -> dict[str, Any]:

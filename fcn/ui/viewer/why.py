@@ -73,13 +73,13 @@ def _answer(model: str, sha256: str, size: int, stride: int, scores: Scores, key
 
     own = own_kernel.current(model, stride)
 
-    def make() -> Square:
+    def make() -> dict[str, Any]:
         found = compute.segmentations(model, sha256, size, stride, scores, own=own)
         labels = found["transposed"].labels, found["bilinear"].labels
         network = compute.segmenter(model)
         if own is not None:
             network = network.with_kernels({stride: own.weights})
-        return Square(square(network, scores, stride, *place, *labels))
+        return square(network, scores, stride, *place, *labels)
 
     viewer.carry("why", name, compute.compute_once(("why", key, stride, place), make))
 
@@ -91,15 +91,6 @@ def requested_square(request: dict[str, Any], key: str, stride: int, scores: Sco
         return None
     inside = 0 <= row * SQUARE < scores.height and 0 <= column * SQUARE < scores.width
     return (row, column) if inside else None
-
-
-class Square(dict[str, Any]):
-    """Content for the browser with its size, which the store needs."""
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that it takes."""
-        return sum(len(value) for value in self.values() if isinstance(value, str))
 
 
 def square(
