@@ -4,7 +4,8 @@ What a child guards the server against:
 - memory: a child may use MEMORY more than at its start, and fails alone (Linux; elsewhere its memory is not limited);
 - time: after SECONDS of computing the system ends a child (not on Windows), and after PATIENCE seconds the server does;
   for a copy that is larger than the page needs it may compute for FILE_SECONDS;
-- crashes: a decoder that fails takes down its child and nothing else;
+- crashes: a decoder that fails takes down its child and nothing else, and a child that does not answer a greeting
+  is replaced before it gets a photo;
 - writing: it cannot write to files, can open only a few, dumps no core, and cannot run programs with more rights
   (Linux and macOS, as far as each supports the limit). It gets neither the server's environment nor its open files.
 
@@ -23,6 +24,7 @@ import hashlib
 import json
 import os
 import queue
+import selectors
 import signal
 import subprocess
 import sys
@@ -48,17 +50,23 @@ except ImportError:  # Windows
 CHILDREN = 4  # at most; each takes about 60 MB
 SECONDS, FILE_SECONDS = 2.0, 5.0  # of a processor, for a request
 PATIENCE = 10.0  # seconds for a request, waiting for a processor included
+GREETING = 2.0  # seconds in which a child that is up and idle answers a greeting
 MOST = 64 * 1024**2  # bytes of an answer
 PIPE = 1024**2  # bytes that a pipe holds, sixteen times the usual: fewer switches between the processes
 LONGEST_LINE = 64 * 1024  # bytes of an answer before its array
 ROOT = Path(__file__).parents[2]
 #: What a child gets of the server's environment: where Python finds its packages.
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
+KEPT = (
+    32 * 1024**2
+)  # bytes that a child keeps for its next photo: to get them anew takes a third of the time of a photo
 #: A child computes on one thread, and allocates from one arena.
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(KEPT),
+    "MALLOC_TRIM_THRESHOLD_": str(KEPT),
 }
 
 
@@ -154,6 +162,7 @@ class _Child:
     def __init__(self, patience: float):
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_up = False  # it has answered once
         with contextlib.suppress(OSError):  # perhaps it starts when it is needed
             self._start()
 
@@ -164,7 +173,7 @@ class _Child:
             _Slow: It took too long.
             OSError, ValueError, TypeError, KeyError, EOFError: There is no answer, or not a right one.
         """
-        process = self._process if self._process and self._process.poll() is None else self._start()
+        process = self._find_process()
         killed = threading.Event()
 
         def kill() -> None:
@@ -190,6 +199,36 @@ class _Child:
                 self.end()
                 with contextlib.suppress(OSError):
                     self._start()
+
+    def _find_process(self) -> subprocess.Popen[bytes]:
+        """The process, if it answers; else a new one.
+
+        Raises:
+            _Slow: The new one does not answer either.
+        """
+        process = self._process
+        if process and self._answers(process):
+            return process
+        process = self._start()
+        if not self._answers(process):
+            raise _Slow
+        return process
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether a process answers a greeting: one that was stopped or killed does not."""
+        assert process.stdin and process.stdout  # they are pipes
+        if os.name == "nt":  # there one cannot wait for a pipe
+            return process.poll() is None
+        try:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            limit = GREETING if self._is_up else self._patience
+            with selectors.DefaultSelector() as selector:
+                selector.register(process.stdout, selectors.EVENT_READ)
+                self._is_up = bool(selector.select(limit)) and process.stdout.readline(2) == b"\n"
+        except (OSError, ValueError):  # it has ended
+            return False
+        return self._is_up
 
     def _exchange(
         self, process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes
@@ -227,6 +266,7 @@ class _Child:
     def _start(self) -> subprocess.Popen[bytes]:
         self.end()
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | ENVIRONMENT
+        self._is_up = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "fcn.compute.decoding_child"],
             cwd=ROOT,

@@ -1,7 +1,7 @@
 """The program of a decoding child: reads requests on stdin, answers on stdout, until stdin ends. See decoding.py.
 
-A request is a line of JSON and the bytes of a file; an answer a line of JSON and the values of an array. Nothing here
-imports TensorFlow, LiteRT or Streamlit.
+A request is a line of JSON and the bytes of a file; an answer a line of JSON and the values of an array. An empty line
+is a greeting, which is returned. Nothing here imports TensorFlow, LiteRT or Streamlit.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ def main() -> None:
     warm_up()
     give_up_rights()
     while line := requests.readline():
+        if line == b"\n":  # a greeting
+            answers.write(line)
+            answers.flush()
+            continue
         request = json.loads(line)
         data = requests.read(request.pop("bytes"))
         limit_time(request.pop("seconds"))
