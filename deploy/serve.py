@@ -112,20 +112,23 @@ class Guard:
 
 
 class Uploads:
-    """Limits uploads in progress: two files per visit at once, and an eighth of the memory in all.
+    """Limits uploads in progress: two files per visit at once, and in all as much as six of the largest photos.
 
-    Further uploads wait before their first byte. One that takes longer than on a slow line is aborted. While the
-    server has most of its memory in use, nobody's photo gets in.
+    Further uploads wait before their first byte. One that stalls, or comes more slowly than on a slow line, is aborted:
+    it would keep others waiting. While the server has most of its memory in use, nobody's photo gets in.
     """
 
     PATH = re.compile(r"/_stcore/upload_file/([^/]+)/")
     OF_A_VISIT = 2
+    ROOM = 6 * MAX_BYTES
+    WAIT = 60.0  # seconds until an upload may begin
+    STALL = 15.0  # seconds without a byte
     RATE = 50_000  # bytes a second that a slow line has
     FULL = 0.7  # of the memory
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
-        self.room = max(3 * MAX_BYTES, memory() // 8)
+        self.room = max(3 * MAX_BYTES, min(self.ROOM, memory() // 8))
         self.visits: Counter[str] = Counter()
         self.change = asyncio.Condition()
 
@@ -134,16 +137,48 @@ class Uploads:
         if upload is None:
             await self.inner(scope, receive, send)
             return
+
+        async def refuse(status: int, sentence: str) -> None:
+            await PlainTextResponse(sentence, status, {"Connection": "close"})(scope, receive, send)
+
         visit, length = upload[1], Headers(scope=scope).get("content-length", "")
         if not length.isdecimal():  # browsers always state it; without it nothing can be reserved
-            await PlainTextResponse("State the length of the file.", 411, {"Connection": "close"})(scope, receive, send)
+            await refuse(411, "State the length of the file.")
             return
         if resident() > self.FULL * memory():
-            full = PlainTextResponse("The server is full. Try again in a minute.", 503, {"Connection": "close"})
-            await full(scope, receive, send)
+            await refuse(503, "The server is full. Try again in a minute.")
             return
         size = min(int(length), 2 * MAX_BYTES)  # larger ones are refused further in
-        begun = False
+        try:
+            async with asyncio.timeout(self.WAIT), self.change:
+                await self.change.wait_for(lambda: self.visits[visit] < self.OF_A_VISIT and size <= self.room)
+                self.visits[visit] += 1
+                self.room -= size
+        except TimeoutError:
+            await refuse(503, "Too many photos are being uploaded. Try again in a minute.")
+            return
+        try:
+            if not await self._pass_on(scope, receive, send):
+                await refuse(408, "The upload took too long.")
+        finally:
+            self.room += size
+            self.visits[visit] -= 1
+            self.visits += Counter()  # forgets those at 0
+            async with self.change:
+                self.change.notify_all()
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Hand an upload on as long as it comes at a fair rate; return whether it was answered."""
+        start = asyncio.get_running_loop().time()
+        received, begun = 0, False
+
+        async def receive_counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            now = asyncio.get_running_loop().time()
+            limit.reschedule(min(now, start + received / self.RATE) + self.STALL)
+            return message
 
         async def send_noted(message: Message) -> None:
             nonlocal begun
@@ -151,23 +186,11 @@ class Uploads:
             await send(message)
 
         try:
-            async with asyncio.timeout(30 + size / self.RATE):
-                async with self.change:
-                    await self.change.wait_for(lambda: self.visits[visit] < self.OF_A_VISIT and size <= self.room)
-                    self.visits[visit] += 1
-                    self.room -= size
-                try:
-                    await self.inner(scope, receive, send_noted)
-                finally:
-                    self.room += size
-                    self.visits[visit] -= 1
-                    self.visits += Counter()  # forgets those at 0
-                    async with self.change:
-                        self.change.notify_all()
+            async with asyncio.timeout(self.STALL) as limit:
+                await self.inner(scope, receive_counted, send_noted)
         except TimeoutError:
-            if not begun:
-                answer = PlainTextResponse("The upload took too long.", 408, {"Connection": "close"})
-                await answer(scope, receive, send)
+            return begun
+        return True
 
 
 class Readiness:

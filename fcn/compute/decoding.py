@@ -57,9 +57,7 @@ LONGEST_LINE = 64 * 1024  # bytes of an answer before its array
 ROOT = Path(__file__).parents[2]
 #: What a child gets of the server's environment: where Python finds its packages.
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
-KEPT = (
-    32 * 1024**2
-)  # bytes that a child keeps for its next photo: to get them anew takes a third of the time of a photo
+KEPT = 32 * 1024**2  # bytes that a child keeps for its next photo, which would take half as long again without
 #: A child computes on one thread, and allocates from one arena.
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",

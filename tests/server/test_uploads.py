@@ -43,20 +43,21 @@ class CountingApplication:
         await send({"type": "http.response.body", "body": b""})
 
 
-def put(uploads: Any, visit: str, length: int | None) -> Coroutine[None, None, int]:
+async def receive_nothing() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def put(uploads: Any, visit: str, length: int | None, receive: Any = receive_nothing) -> Coroutine[None, None, int]:
     headers = [] if length is None else [(b"content-length", str(length).encode())]
     scope = {"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/{visit}/1", "headers": headers}
-    return ask(uploads, scope)
+    return ask(uploads, scope, receive)
 
 
-async def ask(application: Any, scope: dict[str, Any]) -> int:
+async def ask(application: Any, scope: dict[str, Any], receive: Any) -> int:
     statuses: list[int] = []
 
     async def send(message: dict[str, Any]) -> None:
         statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
 
     await application(scope, receive, send)
     return statuses[0] if statuses else 0
@@ -84,19 +85,49 @@ def test_two_of_a_visit_and_what_memory_bears_are_on_their_way_at_once(serve: Mo
     run(work)
 
 
-def test_an_upload_that_trickles_is_given_up(serve: ModuleType) -> None:
+@pytest.mark.parametrize(("pause", "status"), [(0.0, 204), (0.5, 408), (0.08, 408)])
+def test_an_upload_that_stalls_or_trickles_is_given_up(serve: ModuleType, pause: float, status: int) -> None:
+    async def work() -> None:
+        async def inside(scope: Any, receive: Any, send: Any) -> None:
+            for _ in range(10):
+                await receive()
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(pause)
+            return {"type": "http.request", "body": bytes(1000), "more_body": True}
+
+        uploads = serve.Uploads(inside)
+        uploads.STALL, uploads.RATE, before = 0.3, 50_000, uploads.room
+        assert await put(uploads, "one", 10_000, receive) == status
+        assert uploads.room == before and not uploads.visits
+
+    run(work)
+
+
+def test_an_upload_that_cannot_begin_is_refused_in_time(serve: ModuleType) -> None:
     async def work() -> None:
         inside = CountingApplication()
         uploads = serve.Uploads(inside)
-        real = asyncio.timeout
-        asyncio.timeout = lambda seconds: real((seconds or 0) / 600)  # type: ignore[assignment]
-        try:
-            assert await put(uploads, "one", 1000) == 408
-        finally:
-            asyncio.timeout = real  # type: ignore[assignment]
-        assert not inside.now and not uploads.visits
+        uploads.WAIT = 0.1
+        first = [asyncio.create_task(put(uploads, "one", 1000)) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        assert await put(uploads, "one", 1000) == 503
+        inside.leave.set()
+        assert await asyncio.gather(*first) == [204, 204]
 
     run(work)
+
+
+def test_all_uploads_together_take_a_bounded_part_of_a_large_memory(
+    serve: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms = []
+    for gigabytes in (64, 1, 0.1):
+        monkeypatch.setattr(serve, "memory", lambda size=int(gigabytes * 1024**3): size)
+        rooms.append(serve.Uploads(CountingApplication()).room / MEGABYTE)
+    assert rooms == [120, 120, 60]
 
 
 def test_a_body_without_a_length_is_refused_before_it_is_read(serve: ModuleType) -> None:
