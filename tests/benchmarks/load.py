@@ -67,6 +67,7 @@ class Notes:
     burst_server: float = 0  # of that, during the burst
     others: float = 0  # share of the processors that went to anything else
     burst_others: float = 0  # the same, during the burst
+    memory_first: int = 0  # resident memory after the first page, bytes
     memory: int = 0  # most resident memory, bytes
     memory_before: int = 0  # the same before the burst
 
@@ -179,6 +180,9 @@ async def run_crowd(server: Server, visitors: int, uploads: int, large: bool, tr
     random.seed(0)
     pages = [Visitor(server.url, patience=PATIENCE) for _ in range(visitors)]
     uploaders = dict(zip(random.sample(range(visitors), uploads), photos[:uploads], strict=True))
+    async with Visitor(server.url, patience=PATIENCE) as first:
+        await first.run()
+        notes.memory_first = read_memory(server, "VmRSS")
     whole = Meter(server)
     async with asyncio.timeout(BOUND):
         visits = [visit(page, ARRIVAL * n / visitors, uploaders.get(n), notes) for n, page in enumerate(pages)]
@@ -305,6 +309,7 @@ def fill_table(table: Table, notes: Notes, visitors: int, alone: tuple[float, fl
     table.add("switch meanwhile, p50 / p95", format_quantiles(notes.burst_switches))
     if notes.steps:
         table.add("steps trained meanwhile", str(sum(notes.steps.values())), "some", sum(notes.steps.values()) > 0)
+    table.add("resident memory after the first page", f"{notes.memory_first / MIB:.0f} MiB")
     table.add(
         "peak resident memory of the server",
         f"{notes.memory / MIB:.0f} MiB",
