@@ -24,13 +24,13 @@ import hashlib
 import json
 import os
 import queue
-import selectors
 import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,8 +39,9 @@ import numpy as np
 
 from fcn.errors import FcnError, MaskError, PhotoError
 from fcn.machine import photos_at_once
-from fcn.photos.files import check_length, shown_name
-from fcn.photos.images import LARGEST, WORKING_SIDE, Labels, Photo
+from fcn.photos.files import MAX_PIXELS, MAX_SIDE, check_length, shown_name
+from fcn.photos.images import IGNORE_LABEL, LARGEST, WORKING_SIDE, Labels, Photo
+from fcn.photos.masks import fit
 
 try:
     import fcntl
@@ -108,7 +109,10 @@ class Decoder:
         check_length(len(data), "The mask", MaskError)
         request = {"do": "mask", "size": size, "classes": classes, "palette": list(palette), "most": most}
         request["seconds"] = SECONDS
-        return self._ask(request, data, "The mask", MaskError)[1]
+        labels = self._ask(request, data, "The mask", MaskError)[1]
+        if labels.shape != fit(size, most) or not ((labels < classes) | (labels == IGNORE_LABEL)).all():
+            raise MaskError(_broken("The mask"))
+        return labels
 
     def __enter__(self) -> Decoder:
         return self
@@ -125,9 +129,10 @@ class Decoder:
         try:
             height, width = (int(side) for side in values["size"])
             notes = tuple(plain(note) for note in values["notes"])
-            if pixels.ndim != 3 or not (0 < pixels.shape[0] <= height and 0 < pixels.shape[1] <= width):
+            fits = 0 < pixels.shape[0] <= height <= MAX_SIDE and 0 < pixels.shape[1] <= width <= MAX_SIDE
+            if pixels.ndim != 3 or not fits or height * width > MAX_PIXELS:
                 raise ValueError(pixels.shape)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise PhotoError(_broken(title)) from error
         pixels.setflags(write=False)
         return Photo(pixels, (height, width), hashlib.sha256(data).hexdigest(), notes)
@@ -140,7 +145,9 @@ class Decoder:
             values, array = child.ask(request, data)
         except _Slow as error:
             raise kind(f"{name} takes too long to decode. Make it smaller or save it again as JPEG.") from error
-        except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+        except _Absent as error:
+            raise kind(f"{name} cannot be decoded now: the server is overloaded. Try again in a minute.") from error
+        except Exception as error:  # the system refuses something, or the answer is none
             raise kind(_broken(name)) from error
         finally:
             self._free.put(child)
@@ -154,14 +161,20 @@ class _Slow(Exception):
     """A child was ended because it took too long."""
 
 
+class _Absent(Exception):
+    """No child can be started, or it does not come up."""
+
+
 class _Child:
     """One process, started again when it has ended."""
 
     def __init__(self, patience: float):
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._started = 0.0  # on the monotonic clock
         self._is_up = False  # it has answered once
-        with contextlib.suppress(OSError):  # perhaps it starts when it is needed
+        with contextlib.suppress(_Absent):  # perhaps it starts when it is needed
             self._start()
 
     def ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], np.ndarray | None]:
@@ -169,61 +182,51 @@ class _Child:
 
         Raises:
             _Slow: It took too long.
-            OSError, ValueError, TypeError, KeyError, EOFError: There is no answer, or not a right one.
+            _Absent: There is no child.
+            Exception: There is no answer, or not a right one.
         """
         process = self._find_process()
-        killed = threading.Event()
-
-        def kill() -> None:
-            killed.set()
-            process.kill()
-
-        timer = threading.Timer(self._patience, kill)
-        timer.daemon = True
-        timer.start()
         done = False
         try:
-            values, array = self._exchange(process, request, data)
+            with _killed_after(self._patience, process) as killed:
+                try:
+                    values, array = self._exchange(process, request, data)
+                except Exception as error:
+                    ended = process.wait(1) if _has_ended(process) else None
+                    if killed.is_set() or ended in SLOW:
+                        raise _Slow from error
+                    raise
             done = not values.get("replace")
             return values, array
-        except Exception as error:
-            ended = process.wait(1) if _has_ended(process) else None
-            if killed.is_set() or ended in SLOW:
-                raise _Slow from error
-            raise
         finally:
-            timer.cancel()
             if not done:  # it may be in the middle of something, or has grown
                 self.end()
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(_Absent):
                     self._start()
 
     def _find_process(self) -> subprocess.Popen[bytes]:
         """The process, if it answers; else a new one.
 
         Raises:
-            _Slow: The new one does not answer either.
+            _Absent: The new one does not answer either.
         """
-        process = self._process
-        if process and self._answers(process):
-            return process
+        if self._process and self._answers(self._process):
+            return self._process
         process = self._start()
         if not self._answers(process):
-            raise _Slow
+            self.end()
+            raise _Absent
         return process
 
     def _answers(self, process: subprocess.Popen[bytes]) -> bool:
         """Whether a process answers a greeting: one that was stopped or killed does not."""
         assert process.stdin and process.stdout  # they are pipes
-        if os.name == "nt":  # there one cannot wait for a pipe
-            return process.poll() is None
+        left = self._started + self._patience - time.monotonic()  # of the time to come up
         try:
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-            limit = GREETING if self._is_up else self._patience
-            with selectors.DefaultSelector() as selector:
-                selector.register(process.stdout, selectors.EVENT_READ)
-                self._is_up = bool(selector.select(limit)) and process.stdout.readline(2) == b"\n"
+            with _killed_after(GREETING if self._is_up else max(GREETING, left), process):
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                self._is_up = process.stdout.readline(2) == b"\n"
         except (OSError, ValueError):  # it has ended
             return False
         return self._is_up
@@ -239,6 +242,8 @@ class _Child:
         if not line.endswith(b"\n"):
             raise EOFError("The child has ended.")
         values = json.loads(line)
+        if not isinstance(values, dict):
+            raise TypeError(f"{type(values).__name__} is not an answer.")
         if "sentence" in values:
             return values, None
         shape = tuple(int(side) for side in values["shape"])
@@ -253,26 +258,40 @@ class _Child:
             place += read
         return values, array
 
-    def end(self) -> None:
-        """End the process."""
+    def end(self, for_good: bool = False) -> None:
+        """End the process; `for_good` lets no other one start."""
+        self._closed |= for_good
         process, self._process = self._process, None
         if process:
             process.kill()
-            with contextlib.suppress(OSError, ValueError):  # what was not sent is lost
-                process.communicate()
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # what was not sent is lost
+                    pipe.close()  # type: ignore[union-attr]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GREETING)
 
     def _start(self) -> subprocess.Popen[bytes]:
+        """Start a process instead of the present one.
+
+        Raises:
+            _Absent: The system starts none, or the decoder is closed.
+        """
         self.end()
+        if self._closed:
+            raise _Absent
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | ENVIRONMENT
-        self._is_up = False
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "fcn.compute.decoding_child"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "fcn.compute.decoding_child"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except Exception as error:  # no memory, no process, no descriptor
+            raise _Absent from error
+        self._started, self._is_up = time.monotonic(), False
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError, AttributeError):  # the system has other pipes, or lends no more memory
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)  # type: ignore[arg-type]
@@ -281,7 +300,25 @@ class _Child:
 
 def _end_all(children: list[_Child]) -> None:
     for child in children:
-        child.end()
+        child.end(for_good=True)
+
+
+@contextlib.contextmanager
+def _killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Kill a process after so many seconds, if this is not over by then; the event tells whether it was."""
+    killed = threading.Event()
+
+    def kill() -> None:
+        killed.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield killed
+    finally:
+        timer.cancel()
 
 
 #: The exit codes of a process that has computed for too long.

@@ -1,5 +1,6 @@
 """Decoding in child processes: the same photos as without, and nothing that a child does reaches the server."""
 
+import contextlib
 import io
 import json
 import os
@@ -25,6 +26,8 @@ from tests.support.photos import smooth_photo
 
 ROOT = Path(__file__).parents[2]
 PHOTO = smooth_photo(120, 160)
+#: What a child answers for a photo of one pixel, as Python.
+DOT = "({'shape': [1, 1, 3], 'size': [1, 1], 'notes': []}, child.np.zeros((1, 1, 3), child.np.uint8))"
 limited = pytest.mark.skipif(sys.platform != "linux", reason="Only Linux limits the memory of a process.")
 
 
@@ -146,14 +149,13 @@ def test_too_much_memory_is_a_sentence_and_the_server_keeps_its_own(wild_decoder
 
 @limited
 def test_a_child_that_keeps_much_memory_is_replaced(wild_decoder: Decoder) -> None:
-    photo = "({'shape': [1, 1, 3], 'size': [1, 1], 'notes': []}, child.np.zeros((1, 1, 3), child.np.uint8))"
-    wild_decoder.decode(b"photo", photo)
+    wild_decoder.decode(b"photo", DOT)
     first = child_id(wild_decoder)
-    wild_decoder.decode(b"photo", photo)
+    wild_decoder.decode(b"photo", DOT)
     assert child_id(wild_decoder) == first
-    wild_decoder.decode(b"photo", f"setattr(child, 'kept', b'x' * 200 * 1024**2) or {photo}")
+    wild_decoder.decode(b"photo", f"setattr(child, 'kept', b'x' * 200 * 1024**2) or {DOT}")
     assert child_id(wild_decoder) != first
-    wild_decoder.decode(b"photo", photo)
+    wild_decoder.decode(b"photo", DOT)
 
 
 @limited
@@ -190,12 +192,60 @@ def test_a_child_knows_nothing_of_the_servers_environment(
         {"shape": [1, 1], "size": [1, 1], "notes": []},
         {"shape": [2, 2, 3], "size": [1, 1], "notes": []},
         {"shape": [2, 2, 3]},
+        {"shape": [float("inf"), 2, 3], "size": [1, 1], "notes": []},
+        {"shape": [2, 2, 3], "size": [float("inf"), 2], "notes": []},
+        {"shape": [2, 2, 3], "size": [10**6, 10**6], "notes": []},
+        {"shape": [2, 2, 3], "size": [2, 2], "notes": 7},
         {"shape": None},
         [],
+        ["sentence"],
+        "a sentence",
     ],
 )
 def test_a_child_is_not_believed(wild_decoder: Decoder, values: object) -> None:
     assert "cannot be decoded" in run_code(wild_decoder, f"({values!r}, child.np.zeros((2, 2, 3), child.np.uint8))")
+
+
+def test_a_mask_of_a_child_is_not_believed(wild_decoder: Decoder) -> None:
+    mask = "lambda *a, **k: ({'shape': [6, 8]}, child.np.full((6, 8), 77, child.np.uint8))"
+    wild_decoder.decode(b"photo", f"child.JOBS.update(mask={mask}) or {DOT}")
+    for size in ((6, 8), (60, 80)):  # 77 is no class, and another size was asked for
+        with pytest.raises(MaskError, match="cannot be decoded"):
+            wild_decoder.read_mask(b"mask", size, 2, (), 10**6)
+
+
+def test_a_child_that_says_one_thing_too_many_is_replaced_in_time(wild_decoder: Decoder) -> None:
+    """It answers a photo before it has read all of the next greeting, or a greeting without an end."""
+    for extra in (r"b'\nx'", "b'x'"):
+        pipe = "[n for n in range(3, 8) if 'pipe' in child.os.readlink(f'/proc/self/fd/{n}')][-1]"
+        late = f"__import__('threading').Timer(0.2, lambda: child.os.write({pipe}, {extra})).start()"
+        assert wild_decoder.decode(b"photo", f"{late} or {DOT}").size == (1, 1)
+        time.sleep(0.5)
+        start = time.perf_counter()
+        with contextlib.suppress(PhotoError):
+            wild_decoder.decode(b"photo", DOT)
+        assert wild_decoder.decode(b"photo", DOT).size == (1, 1)
+        assert time.perf_counter() - start < 9
+
+
+@pytest.mark.skipif(os.name == "nt", reason="This system stops no processes.")
+def test_a_child_that_comes_up_too_late_is_told_and_the_next_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Decoder(1, patience=2) as decoder:
+        decoder.decode(encode(PHOTO))
+        first = child_id(decoder)
+        start = subprocess.Popen
+
+        def start_stopped(*command: Any, **options: Any) -> "subprocess.Popen[bytes]":
+            process = start(*command, **options)
+            os.kill(process.pid, signal.SIGSTOP)
+            return process
+
+        monkeypatch.setattr(subprocess, "Popen", start_stopped)
+        os.kill(first, signal.SIGSTOP)
+        with pytest.raises(PhotoError, match="cannot be decoded now: the server is overloaded"):
+            decoder.decode(encode(PHOTO))
+        monkeypatch.undo()
+        assert decoder.decode(encode(PHOTO)).size == (120, 160)
 
 
 def test_what_a_child_says_is_cleaned(wild_decoder: Decoder) -> None:
@@ -215,7 +265,7 @@ def test_where_no_process_can_start_it_is_said(monkeypatch: pytest.MonkeyPatch) 
         raise OSError("Cannot allocate memory")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    with pytest.raises(PhotoError, match="cannot be decoded"):
+    with pytest.raises(PhotoError, match="cannot be decoded now"):
         Decoder(1).decode(encode(PHOTO))
 
 
