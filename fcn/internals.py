@@ -21,6 +21,8 @@ VERTICAL_BLOCK = '[data-testid="stVerticalBlock"]'
 LAYOUT_WRAPPER = '[data-testid="stLayoutWrapper"]'
 ELEMENT_CONTAINER = '[data-testid="stElementContainer"]'
 
+HOLDER = "downloads"  # the visit under which Streamlit keeps files for downloads
+
 
 def pillow_plugin(name: str) -> tuple[Callable[..., Any] | None, Callable[[bytes], Any] | None]:
     """Return what opens files of a format, and what recognises their first bytes; None twice for an unknown format.
@@ -60,6 +62,26 @@ def session_manager(runtime: Any) -> Any:
 def event_loop(runtime: Any) -> Any:
     """The event loop of a Streamlit runtime, whose thread is the only one that may end a visit."""
     return runtime._get_async_objs().eventloop
+
+
+def hold_file(manager: Any, visit: str, url: str) -> int:
+    """Let Streamlit's media file manager keep the file at an address for a visit; return its bytes.
+
+    Streamlit forgets which files a visit uses whenever its page is drawn. Here it stands under a visit of its own.
+    """
+    file_id = url.rpartition("/")[2].partition(".")[0]
+    with manager._lock:
+        manager._files_by_session_and_coord[HOLDER][visit] = file_id
+    file = manager.read_file(file_id)
+    return 0 if file is None else len(file.content)
+
+
+def drop_file(manager: Any, visit: str) -> None:
+    """End what `hold_file` began: the file is removed unless something else shows it."""
+    with manager._lock:
+        file_id = manager._files_by_session_and_coord[HOLDER].pop(visit, None)
+        if file_id in manager._get_inactive_file_ids():
+            manager._delete_file(file_id)
 
 
 def freeze(function: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
@@ -20,7 +21,7 @@ class Store:
         """Start with nothing; `capacity` is in bytes."""
         self.capacity = capacity
         self.size = 0  # bytes
-        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # each with its size
+        self._results: OrderedDict[Hashable, tuple[Any, int, float]] = OrderedDict()  # each with its size and last use
         self._lock = threading.Lock()
 
     def find(self, key: Hashable) -> Any:
@@ -28,17 +29,26 @@ class Store:
         with self._lock:
             if key not in self._results:
                 return MISSING
-            self._results.move_to_end(key)
-            return self._results[key][0]
+            result, size, _ = self._results.pop(key)
+            self._results[key] = result, size, time.monotonic()
+            return result
 
     def keep(self, key: Hashable, result: Any) -> None:
         """Keep a result; one under the same key is replaced, and the oldest make room."""
         size = memory(result)
         with self._lock:
             self.size += size - self._results.pop(key, (None, 0))[1]
-            self._results[key] = result, size
+            self._results[key] = result, size, time.monotonic()
             while self.size > self.capacity:
                 self.size -= self._results.popitem(last=False)[1][1]
+
+    def drop_unused(self, seconds: float) -> bool:
+        """Drop what nobody has asked for in so many seconds; return whether there was anything."""
+        with self._lock:
+            limit, before = time.monotonic() - seconds, len(self._results)
+            while self._results and next(iter(self._results.values()))[2] < limit:
+                self.size -= self._results.popitem(last=False)[1][1]
+            return len(self._results) < before
 
 
 def memory(value: Any) -> int:

@@ -109,12 +109,17 @@ class Workers:
 
     def _join(self, key: Hashable, make: Callable[[], Any], store: Store | None, gives_way: float) -> _Job:
         """Queue a job, or find the one already there. The caller holds the lock."""
+        due = time.monotonic() + gives_way
         if key not in self._jobs:
-            job = self._jobs[key] = _Job(key, make, store, time.monotonic() + gives_way, Future())
+            job = self._jobs[key] = _Job(key, make, store, due, Future())
             insort(self._line, job, key=lambda one: one.due)
             self._more.notify()
         job = self._jobs[key]
         job.waiting += 1
+        if due < job.due and job in self._line:  # somebody asks for it who gives way less
+            self._line.remove(job)
+            job.due = due
+            insort(self._line, job, key=lambda one: one.due)
         return job
 
     def _place(self, job: _Job) -> int:
@@ -145,3 +150,4 @@ class Workers:
             job.future.set_result(result)
         else:
             job.future.set_exception(failure)
+        del failure  # it refers to this frame, and so to the photo

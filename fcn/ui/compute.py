@@ -43,12 +43,13 @@ T = TypeVar("T")
 TURNS = max(2, processors())
 _turns = threading.BoundedSemaphore(TURNS)
 _exports = threading.Lock()
+_layer_files = threading.Lock()
 failed: dict[tuple[str, str], str] = {}  # model and folder -> why it could not be loaded
 _mine = threading.local()  # .held: whether this thread has a turn
 BLAS_THREADS = 1  # more of them would keep spinning after each product, in the way of the network
 STORE = 40 * 1024**2  # bytes of results
-PHOTOS = 24 * 1024**2  # bytes of decoded photos: each takes as much as the results of several
-UPLOADS_GIVE_WAY = 60.0  # seconds: a photo that has begun, and whatever else is quick, goes ahead of the next upload
+PHOTOS = 24 * 1024**2  # bytes of pixels: a photo takes as much as the results of several
+UPLOADS_GIVE_WAY = 15.0  # seconds: a photo that has begun, and whatever else is quick, goes ahead of the next upload
 KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
 KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
 
@@ -82,7 +83,7 @@ def workers() -> Workers:
 
 @st.cache_resource(show_spinner=False)
 def photos() -> Store:
-    """Visitors' photos, apart from the results, which they would push out."""
+    """Pixels of photos, apart from the results, which they would push out; dropped after a while without use."""
     return Store(PHOTOS)
 
 
@@ -174,7 +175,7 @@ def _aside() -> Iterator[None]:
 
 def pixels(photo: str, max_side: int, read: Callable[[], Photo | Pixels]) -> Pixels:
     """A photo at working size, (h, w, 3) uint8; arguments as for `scores`."""
-    return compute_once(("pixels", photo, max_side), lambda: shrink(read(), max_side))
+    return compute_once(("pixels", photo, max_side), lambda: shrink(read(), max_side), keep=photos())
 
 
 def scores(
@@ -261,8 +262,17 @@ def training_obstacle() -> str | None:
 
 
 def layer_file(kernel: np.ndarray) -> bytes:
-    """A .keras file of an upsampling layer with this kernel."""
-    return keras().ask("save", arrays={"kernel": kernel})[1]["file"].tobytes()
+    """A .keras file of an upsampling layer with this kernel.
+
+    Raises:
+        ModelError: Another one is being written: while Keras hangs, one thread for downloads waits for it, not all.
+    """
+    if not _layer_files.acquire(timeout=2):
+        raise ModelError("Keras is busy. Try again in a minute.")
+    try:
+        return keras().ask("save", arrays={"kernel": kernel})[1]["file"].tobytes()
+    finally:
+        _layer_files.release()
 
 
 def picture(key: Hashable, make: Callable[[], bytes]) -> bytes:

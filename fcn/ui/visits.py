@@ -24,10 +24,12 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from fcn import internals
 from fcn.machine import memory
+from fcn.ui import compute, downloads
 
 FILES = 3  # of a visit: a photo, one of the camera, a mask
 BYTES = 60 * 1024**2  # of a visit
 ALL = max(3 * BYTES, min(256 * 1024**2, memory() // 4))  # bytes of all visits
+PIXELS_KEPT = 120.0  # seconds for which a decoded photo that nobody uses is kept
 EVERY = 10.0  # seconds between two looks for visits that are over
 
 _installed = threading.Lock()
@@ -40,6 +42,7 @@ def install() -> None:
     if type(Runtime.instance()) is Runtime and _installed.acquire(blocking=False):
         MemoryUploadedFileManager.add_file = _add_file  # type: ignore[method-assign, assignment]
         MemorySessionStorage.save = _save  # type: ignore[method-assign, assignment]
+        downloads.install()
         threading.Thread(target=_sweep, name="visits", daemon=True).start()
 
 
@@ -101,10 +104,11 @@ def _sweep() -> None:
         done, ended = threading.Event(), [0]
         with suppress(RuntimeError):  # the server is just starting or stopping
             internals.event_loop(Runtime.instance()).call_soon_threadsafe(_end, ended, done)
+            let_go = downloads.drop_old() | compute.photos().drop_unused(PIXELS_KEPT) | _dropped.is_set()
+            _dropped.clear()  # what is dropped from now on is for the next look
             if done.wait(60) and ended[0]:
                 free()
-            elif _dropped.is_set():
-                _dropped.clear()  # first: what is dropped meanwhile is for the next look
+            elif let_go:
                 trim()
 
 

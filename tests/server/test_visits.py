@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from fcn.ui import visits
-from tests.benchmarks.load import read_memory
+from fcn.ui import downloads, visits
+from tests.benchmarks.load import photo, read_memory
 from tests.support import hostile
 from tests.support.live import Server, Visitor, serving
 
@@ -51,6 +53,62 @@ def test_a_visit_keeps_three_files_and_gives_them_back_on_a_quiet_server(server:
     while read_resident_memory(server) - before > 15 and time.monotonic() < end:
         time.sleep(0.5)
     assert read_resident_memory(server) - before <= 15
+
+
+def test_a_download_waits_for_its_visitor_and_makes_room_for_the_next(server: Server) -> None:
+    async def visit() -> None:
+        async with Visitor(server.url, patience=PATIENCE) as visitor, Visitor(server.url, patience=PATIENCE) as other:
+            await visitor.run()
+            first = await visitor.ask_for_download("README")
+            for _ in range(3):
+                await other.run()
+                await visitor.run()
+            assert (await visitor.request("GET", first)).status == 200
+            second = await visitor.ask_for_download("labels")
+            assert [(await visitor.request("GET", url)).status for url in (first, second)] == [404, 200]
+
+    asyncio.run(visit())
+
+
+def test_who_asks_for_many_downloads_holds_nobody_up(server: Server) -> None:
+    async def visit() -> None:
+        async with Visitor(server.url, patience=PATIENCE) as greedy, Visitor(server.url, patience=PATIENCE) as other:
+            await greedy.run()
+            await other.run()
+            await greedy.upload("large.jpg", photo(1, 4000, 3000))
+            for _ in range(5):
+                await greedy.ask_for_download("All files", wait=False)
+            start = time.perf_counter()
+            assert (await other.download("README")).status == 200
+            assert time.perf_counter() - start < 15
+            await greedy.ask_for_download("All files")
+            said = [answer.error_msg for answer in greedy._downloads.values()]
+            assert said.count("Wait for the files before this one.") >= 3
+
+    asyncio.run(visit())
+
+
+def test_downloads_are_dropped_in_time_and_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = MediaFileManager(MemoryMediaFileStorage("/media"))
+
+    class FakeRuntime:
+        media_file_mgr = manager
+        instance = classmethod(lambda cls: cls)
+
+    monkeypatch.setattr(downloads, "Runtime", FakeRuntime)
+    monkeypatch.setattr(downloads, "_held", {})
+    monkeypatch.setattr(downloads, "ALL", 250)
+    urls = [manager.add(bytes([n]) * 100, "text/plain", str(n), is_for_static_download=True) for n in range(4)]
+    manager.clear_session_refs()
+    for number, url in enumerate(urls[:3]):
+        downloads._hold(f"visit {number}", url)
+    for _ in range(3):
+        manager.remove_orphaned_files()
+    names = [url.rpartition("/")[2].partition(".")[0] for url in urls]
+    assert [manager.read_file(name) is not None for name in names] == [False, True, True, False]
+    assert not downloads.drop_old()
+    assert downloads.drop_old(time.monotonic() + downloads.KEPT + 1)
+    assert not any(manager.read_file(name) for name in names)
 
 
 def test_all_visits_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

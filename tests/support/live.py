@@ -130,6 +130,7 @@ class Visitor:
         self._values: dict[str, WidgetState] = {}
         self._kept: dict[str, tuple[int, ForwardMsg]] = {}  # hash -> run, message
         self._uploads: dict[str, FileURLs] = {}
+        self._downloads: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -294,6 +295,27 @@ class Visitor:
         )
         await self._rerun(fragment=fragment)
 
+    async def download(self, label: str) -> Answer:
+        """Press a download button and fetch the file."""
+        url = await self.ask_for_download(label)
+        return await self.request("GET", url)
+
+    async def ask_for_download(self, label: str, wait: bool = True) -> str:
+        """Press a download button; return where the file is, once it is written, or "" at once."""
+        _, shown, _ = self._find(["download_button"], label)
+        message = BackMsg()
+        request = message.backend_operation_request
+        request.request_id, request.session_id = uuid.uuid4().hex, self.session
+        request.deferred_file.file_id = shown.deferred_file_id
+        await self._send(message)
+        if not wait:
+            return ""
+        await self._wait_until(lambda: request.request_id in self._downloads, "a download")
+        answer = self._downloads.pop(request.request_id)
+        if not answer.deferred_file.url:
+            raise LiveError(f"The server writes no file: {answer.error_msg}")
+        return str(answer.deferred_file.url)
+
     async def ask_file_urls(self, name: str) -> FileURLs:
         """Ask where a file may be uploaded to, once the page is drawn."""
         message = BackMsg()
@@ -385,6 +407,8 @@ class Visitor:
             self.query = message.page_info_changed.query_string
         elif kind == "file_urls_response":
             self._uploads[message.file_urls_response.response_id] = message.file_urls_response.file_urls[0]
+        elif kind == "backend_operation_response":
+            self._downloads[message.backend_operation_response.request_id] = message.backend_operation_response
         elif kind == "page_not_found":
             raise LiveError(f"The app has no page {self.page!r}.")
         elif kind == "session_event" and message.session_event.HasField("script_compilation_exception"):
