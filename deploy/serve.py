@@ -24,7 +24,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -114,8 +114,9 @@ class Guard:
 class Uploads:
     """Limits uploads in progress: two files per visit at once, and in all as much as six of the largest photos.
 
-    Further uploads wait before their first byte. One that stalls, or comes more slowly than on a slow line, is aborted:
-    it would keep others waiting. While the server has most of its memory in use, nobody's photo gets in.
+    Further uploads wait before their first byte, unless too many wait already. One that stalls, or comes more slowly
+    than on a slow line, is aborted; while others wait, a slow line is not enough. While the server has most of its
+    memory in use, nobody's photo gets in.
     """
 
     PATH = re.compile(r"/_stcore/upload_file/([^/]+)/")
@@ -124,12 +125,15 @@ class Uploads:
     WAIT = 60.0  # seconds until an upload may begin
     STALL = 15.0  # seconds without a byte
     RATE = 50_000  # bytes a second that a slow line has
+    BUSY_RATE = 500_000  # the same while others wait
+    MOST_WAITING = 200
     FULL = 0.7  # of the memory
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
         self.room = max(3 * MAX_BYTES, min(self.ROOM, memory() // 8))
         self.visits: Counter[str] = Counter()
+        self.waiting = 0
         self.change = asyncio.Condition()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,13 +146,15 @@ class Uploads:
             await PlainTextResponse(sentence, status, {"Connection": "close"})(scope, receive, send)
 
         visit, length = upload[1], Headers(scope=scope).get("content-length", "")
-        if not length.isdecimal():  # browsers always state it; without it nothing can be reserved
+        if not length.isdecimal() or "transfer-encoding" in Headers(scope=scope):
+            # browsers always state it; without it nothing can be reserved
             await refuse(411, "State the length of the file.")
             return
-        if resident() > self.FULL * memory():
+        if self.waiting >= self.MOST_WAITING or resident() > self.FULL * memory():
             await refuse(503, "The server is full. Try again in a minute.")
             return
         size = min(int(length), 2 * MAX_BYTES)  # larger ones are refused further in
+        self.waiting += 1
         try:
             async with asyncio.timeout(self.WAIT), self.change:
                 await self.change.wait_for(lambda: self.visits[visit] < self.OF_A_VISIT and size <= self.room)
@@ -157,6 +163,8 @@ class Uploads:
         except TimeoutError:
             await refuse(503, "Too many photos are being uploaded. Try again in a minute.")
             return
+        finally:
+            self.waiting -= 1
         try:
             if not await self._pass_on(scope, receive, send):
                 await refuse(408, "The upload took too long.")
@@ -177,7 +185,9 @@ class Uploads:
             message = await receive()
             received += len(message.get("body", b""))
             now = asyncio.get_running_loop().time()
-            limit.reschedule(min(now, start + received / self.RATE) + self.STALL)
+            rate = self.BUSY_RATE if self.waiting else self.RATE
+            if not limit.expired():
+                limit.reschedule(min(now, start + received / rate) + self.STALL)
             return message
 
         async def send_noted(message: Message) -> None:
@@ -190,6 +200,8 @@ class Uploads:
                 await self.inner(scope, receive_counted, send_noted)
         except TimeoutError:
             return begun
+        except ClientDisconnect:  # nobody is left who could be answered
+            return True
         return True
 
 

@@ -38,25 +38,41 @@ def segment(options: argparse.Namespace) -> int:
     """Write labels, overlay and coarse map of each photo."""
     from fcn.compute.decoding import Decoder
     from fcn.model.segmenter import Segmenter
-    from fcn.photos.files import read_file
+    from fcn.photos.files import read_file, shown_name
 
-    failed = 0
+    # Pipes are read before there are any of the program's own, which /dev/fd would name too.
+    pipes = {path: _try_to_read(path) for path in options.photos if str(path).startswith(("/dev/", "/proc/"))}
+    given, failed = {os.path.realpath(path) for path in options.photos}, 0
     with Decoder(1) as decoder:
         segmenter = Segmenter.load(options.model)
         options.out.mkdir(parents=True, exist_ok=True)
         names = result_names(options.photos)
         for path, name in progress(list(zip(options.photos, names, strict=True)), "Segmenting"):
             try:
-                pictures = segment_photo(segmenter, decoder, read_file(path), path.name, options)
-            except FcnError as error:
-                print(f"fcn segment: {path}: {error}", file=sys.stderr)
+                data = pipes.pop(path, None) or read_file(path)
+                if isinstance(data, FcnError):
+                    raise data
+                for kind, picture in segment_photo(segmenter, decoder, data, path.name, options).items():
+                    result = options.out / f"{name}.{kind}.png"
+                    if os.path.realpath(result) in given:
+                        raise DataError(f"Its result {result.name} would overwrite a photo. Choose another folder.")
+                    result.write_bytes(picture)
+            except (FcnError, OSError) as error:  # the others are done all the same
+                print(f"fcn segment: {shown_name(str(path))}: {error}", file=sys.stderr)
                 failed += 1
-                continue
-            for kind, data in pictures.items():
-                (options.out / f"{name}.{kind}.png").write_bytes(data)
-            if name != path.stem:
-                print(f"fcn segment: the results of {path} are named {name}", file=sys.stderr)
+            else:
+                if name != path.stem:
+                    print(f"fcn segment: the results of {shown_name(str(path))} are named {name}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _try_to_read(path: Path) -> bytes | FcnError:
+    from fcn.photos.files import read_file
+
+    try:
+        return read_file(path)
+    except FcnError as error:
+        return error
 
 
 def segment_photo(

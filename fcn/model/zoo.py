@@ -39,6 +39,7 @@ def installed(folder: Path | None = None) -> list[str]:
         path.name.removesuffix(ending)
         for ending in (".json", ".keras", CONVERTED)
         for path in (folder or MODELS).glob(f"*{ending}")
+        if not path.name.endswith(PAGE)
     }
     return sorted(models, key=lambda name: (name != "street", name))
 

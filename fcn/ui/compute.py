@@ -103,13 +103,14 @@ def card(model: str) -> zoo.Card:
     """A model's card.
 
     Raises:
-        ModelError: As for `zoo.read_card`.
+        ModelError: As for `zoo.read_card` and `zoo.read_companion`.
     """
     return _card(model, str(zoo.MODELS))
 
 
 @functools.cache
 def _card(model: str, folder: str) -> zoo.Card:
+    zoo.read_companion(model, Path(folder))  # without it every page would fail
     return zoo.read_card(model, Path(folder))
 
 

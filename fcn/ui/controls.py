@@ -36,6 +36,13 @@ def choice_control(
     return default if chosen is None else chosen
 
 
+def number_control(label: str, most: int, key: str, help: str | None = None) -> int:
+    """Draw a whole number from 1 (the default) to `most`, kept in the link under `key`."""
+    if not st.query_params.get(key, "1").isdecimal():  # Streamlit fails on "inf"
+        del st.query_params[key]
+    return int(st.number_input(label, 1, most, 1, key=key, bind="query-params", width=130, help=help))
+
+
 def tiny(number: float) -> str:
     """A difference close to rounding error, as 2e-07; exactly nothing as 0."""
     return f"{number:.0e}" if number else "0"

@@ -27,6 +27,7 @@ def preload() -> tuple[dict[str, str], dict[str, str]]:
     problems: dict[str, str] = {}
     for name in zoo.installed():
         try:
+            compute.card(name)
             engines[name] = compute.segmenter(name).engine.name
         except Exception as error:  # a broken file may raise anything
             problems[name] = str(error) if isinstance(error, ModelError) else f"It cannot be loaded: {error!r}"

@@ -99,6 +99,27 @@ def test_what_is_no_picture_is_answered_at_once(page: Page) -> None:
     assert pictures(page) == before
 
 
+@pytest.mark.parametrize(
+    ("status", "sentence"), [(503, "the server is busy"), (413, "more than 20 MB"), (0, "the connection broke")]
+)
+def test_an_upload_that_the_server_does_not_take_is_told_and_can_be_repeated(
+    page: Page, status: int, sentence: str
+) -> None:
+    open_page(page, "/")
+    before, data = pictures(page), jpeg(310, 210)
+    address = "**/_stcore/upload_file/**"
+    page.route(address, lambda route: route.fulfill(status=status) if status else route.abort())
+    for _ in range(2):
+        hand(page, "drop", ("own.jpg", "image/jpeg", data))
+        expect(viewer(page).locator(".note")).to_contain_text(sentence)
+        expect(viewer(page)).to_have_attribute("aria-busy", "false")
+        assert pictures(page) == before
+        page.wait_for_timeout(500)
+    page.unroute(address)
+    hand(page, "drop", ("own.jpg", "image/jpeg", data))
+    wait_until_drawn(page, digest(data))
+
+
 def test_a_mask_that_is_dropped_with_its_photo_scores_it(page: Page) -> None:
     open_page(page, "/?lock=model&model=Street+scenes")
     scene = render_scene(7, 240, 180)

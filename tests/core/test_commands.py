@@ -145,6 +145,40 @@ def test_standard_input_is_a_photo_too(loaded_model: None, segmenter: Segmenter,
     assert read_size(tmp_path / "stdin.labels.png") == (90, 50)
 
 
+def test_a_result_that_cannot_be_written_costs_no_other_photo(
+    loaded_model: None, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "out"
+    (out / "first.labels.png").mkdir(parents=True)
+    photos = [save_photo(tmp_path / name, 32, 48) for name in ("first.png", "last.png")]
+    assert main(["segment", *map(str, photos), "--model", "small", "--out", str(out)]) == 1
+    assert read_size(out / "last.labels.png") == (48, 32)
+    assert "first.png" in capsys.readouterr().err
+
+
+def test_a_result_never_overwrites_a_photo(loaded_model: None, tmp_path: Path, capsys: Captured) -> None:
+    photos = [save_photo(tmp_path / name, 32, 48) for name in ("a.png", "a.labels.png")]
+    before = photos[1].read_bytes()
+    assert main(["segment", *map(str, photos), "--model", "small", "--out", str(tmp_path)]) == 1
+    assert photos[1].read_bytes() == before
+    assert "a.labels.png would overwrite a photo" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Pipes have such names on Linux.")
+def test_the_programs_own_pipes_are_no_photos(loaded_model: None, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fcn", "segment", *(f"/dev/fd/{n}" for n in range(3, 12)), "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stderr.count("fcn segment: ") == 9
+
+
+def test_names_are_printed_without_what_a_terminal_would_obey(
+    loaded_model: None, tmp_path: Path, capsys: Captured
+) -> None:
+    assert main(["segment", "\x1b[2Jno\nphoto.jpg", "--model", "small", "--out", str(tmp_path)]) == 1
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fcn segment: ")]
+    assert line.startswith("fcn segment: [2Jnophoto.jpg: ")
+
+
 def test_an_output_folder_that_is_a_file(loaded_model: None, tmp_path: Path, capsys: Captured) -> None:
     photo = save_photo(tmp_path / "photo.png", 32, 32)
     assert "photo.png" in expect_refusal(capsys, "segment", photo, "--model", "small", "--out", photo)

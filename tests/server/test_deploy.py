@@ -95,11 +95,19 @@ def test_start_command_port_and_ready_path_agree() -> None:
     assert re.search(r"^USER 1000:1000$", DOCKERFILE, re.M)
 
 
-def test_limits_of_an_upload_agree(kinds: dict[str, Any]) -> None:
+def test_limits_of_an_upload_agree(kinds: dict[str, Any], gateway: dict[tuple[str, str], Any]) -> None:
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     let_in = MAX_BYTES + 1024**2  # the photo and the form around it
     assert config["server"]["maxUploadSize"] * 1024**2 >= MAX_BYTES
     assert f"req.body_size gt {let_in}" in HAPROXY
+    elsewhere = kinds["fcn"]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert elsewhere == "1m" and f"req.body_size gt {1024**2} }} !" in HAPROXY
+    uploads = re.search(r"WAIT = ([\d.]+).*\n\s+STALL = ([\d.]+).*\n\s+RATE = ([\d_]+)", SERVE)
+    assert uploads
+    wait, stall, rate = (float(value) for value in uploads.groups())
+    assert f"{stall:.0f} s without a byte" in HAPROXY and f"{rate / 1000:.0f} kB a second" in HAPROXY
+    [rule] = gateway["HTTPRoute", "fcn-uploads"]["spec"]["rules"]
+    assert int(rule["timeouts"]["request"].rstrip("s")) > wait + stall + let_in / rate
     notes = kinds["fcn-uploads"]["metadata"]["annotations"]
     assert notes["nginx.ingress.kubernetes.io/proxy-body-size"] == f"{let_in // 1024**2}m"
     assert notes["nginx.ingress.kubernetes.io/proxy-request-buffering"] == "off"  # or nginx writes photos to its disk
@@ -120,9 +128,13 @@ def test_limits_of_an_address_agree_and_leave_room(kinds: dict[str, Any], gatewa
     assert int(re.findall(r"sc_conn_cur\(0\) gt (\d+)", HAPROXY)[0]) < replicas and replicas >= 2 * 900
     minute = {"fcn": "40000", "fcn-visits": "1200", "fcn-uploads": "600"}
     for name, most in minute.items():
-        [rule] = gateway["BackendTrafficPolicy", name]["spec"]["rateLimit"]["global"]["rules"]
-        assert f"{rule['limit']['requests']}" == most and f"gt {most} }}" in HAPROXY
-        assert rule["clientSelectors"][0]["sourceCIDR"]["type"] == "Distinct"
+        rules = gateway["BackendTrafficPolicy", name]["spec"]["rateLimit"]["global"]["rules"]
+        assert [rule["clientSelectors"][0]["sourceCIDR"]["value"] for rule in rules] == ["0.0.0.0/0", "::/0"]
+        assert all(rule["clientSelectors"][0]["sourceCIDR"]["type"] == "Distinct" for rule in rules)
+        assert {str(rule["limit"]["requests"]) for rule in rules} == {most} and f"gt {most} }}" in HAPROXY
+    per_second = int(kinds["fcn"]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/limit-rps"])
+    assert 39_000 < 60 * per_second <= 40_000
+    assert gateway["ClientTrafficPolicy", "fcn"]["spec"]["connection"]["connectionLimit"]["value"] <= replicas
 
 
 def test_gateway_takes_the_place_of_the_ingresses(kinds: dict[str, Any], gateway: dict[tuple[str, str], Any]) -> None:
@@ -215,16 +227,18 @@ def test_server_is_ready_once_its_models_are_loaded(image: Path, tmp_path: Path)
         asyncio.run(visit_all_pages())
 
 
-def test_server_works_with_the_models_that_it_has(image: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["street.json", "street.page.json"])
+def test_server_works_with_the_models_that_it_has(image: Path, tmp_path: Path, name: str) -> None:
     broken = tmp_path / "image"
     shutil.copytree(image, broken)
-    (broken / "assets" / "models" / "street.json").write_text("{")
+    (broken / "assets" / "models" / name).write_text("{")
     [port] = find_free_ports(1)
     with replica(port, tmp_path / "log.txt", broken) as server:
         *_, (status, text) = server.wait_until_ready()
         answer = json.loads(text)
         assert status == 200 and "street" not in answer["models"] and len(answer["models"]) == len(zoo.names()) - 1
-        assert "The card street.json cannot be read" in answer["problems"]["street"]
+        assert list(answer["problems"]) == ["street"]
+        assert f"The card {name} cannot be read" in answer["problems"]["street"]
 
         async def visit_pages() -> None:
             for page in ("", "steps", "quality"):

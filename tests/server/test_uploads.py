@@ -106,6 +106,32 @@ def test_an_upload_that_stalls_or_trickles_is_given_up(serve: ModuleType, pause:
     run(work)
 
 
+def test_while_others_wait_a_slow_line_is_not_enough(serve: ModuleType) -> None:
+    async def work() -> None:
+        async def inside(scope: Any, receive: Any, send: Any) -> None:
+            for _ in range(20):
+                await receive()
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        async def receive_slowly() -> dict[str, Any]:
+            await asyncio.sleep(0.05)
+            return {"type": "http.request", "body": bytes(5000), "more_body": True}  # 100 kB a second
+
+        async def receive_quickly() -> dict[str, Any]:
+            return {"type": "http.request", "body": bytes(5000), "more_body": True}
+
+        uploads = serve.Uploads(inside)
+        uploads.STALL = 0.2
+        slow = [asyncio.create_task(put(uploads, "one", 100_000, receive_slowly)) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        assert await put(uploads, "one", 100_000, receive_quickly) == 204
+        assert await asyncio.gather(*slow) == [408, 408]
+        assert await put(uploads, "one", 100_000, receive_slowly) == 204
+
+    run(work)
+
+
 def test_an_upload_that_cannot_begin_is_refused_in_time(serve: ModuleType) -> None:
     async def work() -> None:
         inside = CountingApplication()
@@ -128,6 +154,17 @@ def test_all_uploads_together_take_a_bounded_part_of_a_large_memory(
         monkeypatch.setattr(serve, "memory", lambda size=int(gigabytes * 1024**3): size)
         rooms.append(serve.Uploads(CountingApplication()).room / MEGABYTE)
     assert rooms == [120, 120, 60]
+
+
+def test_a_length_beside_chunks_is_refused(serve: ModuleType) -> None:
+    async def work() -> None:
+        inside = CountingApplication()
+        headers = [(b"content-length", b"1"), (b"transfer-encoding", b"chunked")]
+        scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/one/1", "headers": headers}
+        assert await ask(serve.Uploads(inside), scope, receive_nothing) == 411
+        assert not inside.most
+
+    run(work)
 
 
 def test_a_body_without_a_length_is_refused_before_it_is_read(serve: ModuleType) -> None:

@@ -117,6 +117,8 @@ interface Giving {
   hand(key: string, file: File): boolean;
   handLater(key: string, file: File, before: string, tries?: number): void;
   awaitPhoto(): void;
+  uploadWatch?: MutationObserver;
+  watchUpload(): void;
   openCamera(): Promise<void>;
   showStrip(samples: Sample[], own?: string): void;
   chooseSample(name: string): void;

@@ -15,7 +15,7 @@ from fcn.model import zoo
 from fcn.ui import choices, compute, keras_code, turns
 from fcn.ui.choices import Choices
 from fcn.ui.classroom import share
-from fcn.ui.controls import choice_control
+from fcn.ui.controls import choice_control, number_control
 from fcn.ui.learning import claims, learning, own_kernel
 
 MODEL = "street"  # only for synthetic streets are there endless pictures with labels
@@ -109,17 +109,8 @@ def choose(card: zoo.Card) -> Settings:
             )  # fmt: skip
         # Each start has a rate that suits it, so each has its own control.
         rate = choice_control("Learning rate", RATES, SUITABLE[start], f"learn_rate_{start}", lambda rate: f"{rate:g}")
-        draw = st.number_input(
-            "Set of scenes",
-            1,
-            99,
-            1,
-            key="learn_draw",
-            bind="query-params",
-            width=130,
-            help="Another number gives other streets to train on",
-        )
-    return Settings(MODEL, start, rate, pictures, shape, stride, int(draw))
+        draw = number_control("Set of scenes", 99, "learn_draw", "Another number gives other streets to train on")
+    return Settings(MODEL, start, rate, pictures, shape, stride, draw)
 
 
 def act(settings: Settings, name: str) -> tuple[Run | None, int, bool]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from fcn import explain
 from fcn.ui import compute, turns
-from fcn.ui.controls import choice_control, tiny
+from fcn.ui.controls import choice_control, number_control, tiny
 from fcn.ui.lessons import thread
 from fcn.ui.scripts import join_files
 
@@ -81,7 +81,7 @@ def choose() -> tuple[int, int, str, np.ndarray]:
         size = choice_control("Kernel size", (1, 2, 3, 4, 5, 6), 3, "steps_size")
         if kind == "own":
             return side, stride, kind, np.ones((size, size))
-        seed = st.number_input("Random draw", 1, 999, 1, key="steps_seed", bind="query-params", width=130)
+        seed = number_control("Random draw", 999, "steps_seed")
         return side, stride, kind, np.random.default_rng(seed).normal(size=(size, size)).round(2)
 
 

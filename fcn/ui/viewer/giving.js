@@ -7,6 +7,16 @@ const PICTURES = "image/*,.heic,.heif";
 /** @param {Event} event */
 const innermost = (event) => /** @type {HTMLElement} */ (event.composedPath()[0]);
 
+// What to tell for the reason that Streamlit gives, which ends with the status.
+/** @param {string} reason */
+const whyNotTaken = (reason) => {
+  const status = Number(reason.match(/status code (\d+)/)?.[1] ?? 0);
+  if (status === 413) return "it has more than 20 MB. Make it smaller.";
+  if ([408, 429, 503].includes(status)) return "the server is busy, or the connection is slow. Try again in a minute.";
+  if (status) return `the server refused it (${status}). Load the page again, then choose it once more.`;
+  return "the connection broke. Try again.";
+};
+
 /** @type {Giving & ThisType<Viewer>} */
 const giving = {
   listenToPhotos() {
@@ -118,8 +128,27 @@ const giving = {
   // Until the server shows the photo, a moving line is shown in place of the result.
   awaitPhoto() {
     this.busy(true);
+    this.watchUpload();
     if (matchMedia("(max-width: 640px)").matches)
       this.root.querySelector(".panels").scrollIntoView({ block: "center", behavior: "smooth" });
+  },
+
+  // A file that the server does not take is marked in Streamlit's file input, which nobody sees: say so here. The mark is
+  // taken away, so that the next one counts.
+  watchUpload() {
+    const place = document.querySelector('[class*="st-key-upload"]');
+    this.uploadWatch?.disconnect();
+    this.uploadWatch = new MutationObserver(() => {
+      const chip = place.querySelector('[aria-invalid="true"]');
+      if (!chip) return;
+      this.uploadWatch.disconnect();
+      const reason = chip.querySelector('[role="alert"]')?.textContent ?? "";
+      this.busy(false);
+      this.showNote({ text: `Your photo was not taken: ${whyNotTaken(reason)}` });
+      chip.querySelector("button")?.click();
+    });
+    this.uploadWatch.observe(place, { subtree: true, childList: true, attributes: true });
+    this.endings.signal.addEventListener("abort", () => this.uploadWatch.disconnect());
   },
 
   async openCamera() {
