@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # `streamlit run` adds deploy/ alone
 
 from fcn.internals import ask_nobody_for_own_address  # noqa: E402
-from fcn.machine import memory, resident  # noqa: E402
+from fcn.machine import is_full, memory  # noqa: E402
 from fcn.photos.files import MAX_BYTES  # noqa: E402
 
 try:
@@ -112,7 +112,7 @@ class Guard:
 
 
 class Uploads:
-    """Limits uploads in progress: two files per visit at once, and in all as much as six of the largest photos.
+    """Limits uploads in progress: two files per visit at once, and in all as much as four of the largest photos.
 
     Further uploads wait before their first byte, unless too many wait already. One that stalls, or comes more slowly
     than on a slow line, is aborted; while others wait, a slow line is not enough. While the server has most of its
@@ -121,13 +121,12 @@ class Uploads:
 
     PATH = re.compile(r"/_stcore/upload_file/([^/]+)/")
     OF_A_VISIT = 2
-    ROOM = 6 * MAX_BYTES
+    ROOM = 4 * MAX_BYTES
     WAIT = 60.0  # seconds until an upload may begin
     STALL = 15.0  # seconds without a byte
     RATE = 50_000  # bytes a second that a slow line has
     BUSY_RATE = 500_000  # the same while others wait
     MOST_WAITING = 200
-    FULL = 0.7  # of the memory
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -150,7 +149,7 @@ class Uploads:
             # browsers always state it; without it nothing can be reserved
             await refuse(411, "State the length of the file.")
             return
-        if self.waiting >= self.MOST_WAITING or resident() > self.FULL * memory():
+        if self.waiting >= self.MOST_WAITING or is_full():
             await refuse(503, "The server is full. Try again in a minute.")
             return
         size = min(int(length), 2 * MAX_BYTES)  # larger ones are refused further in

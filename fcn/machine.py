@@ -10,6 +10,7 @@ from pathlib import Path
 GROUPS = Path("/sys/fs/cgroup")  # Linux lists the limits of a container here
 UNKNOWN = 2 * 1024**3  # bytes to assume where the system does not report it
 
+FULL = 0.7  # of the memory
 SERVER = 600 * 1024**2  # bytes that the server takes without photos: models, program, visits
 PHOTO = 500 * 1024**2  # bytes that computing one large photo may take, in the server and in a child process
 
@@ -41,6 +42,11 @@ def resident() -> int:
     with suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
+
+
+def is_full() -> bool:
+    """Whether this process has so much of its memory in use that it should take nothing more in."""
+    return resident() > FULL * memory()
 
 
 def photos_at_once(cores: int | None = None, limit: int | None = None) -> int:

@@ -38,9 +38,11 @@ def choice_control(
 
 def number_control(label: str, most: int, key: str, help: str | None = None) -> int:
     """Draw a whole number from 1 (the default) to `most`, kept in the link under `key`."""
-    if not st.query_params.get(key, "1").isdecimal():  # Streamlit fails on "inf"
-        del st.query_params[key]
-    return int(st.number_input(label, 1, most, 1, key=key, bind="query-params", width=130, help=help))
+    # As a float, since Streamlit fails on "inf" in a link where it expects a whole number.
+    number = st.number_input(
+        label, 1.0, float(most), 1.0, 1.0, format="%.0f", key=key, bind="query-params", width=130, help=help
+    )
+    return int(number)
 
 
 def tiny(number: float) -> str:

@@ -23,12 +23,12 @@ from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from fcn import internals
-from fcn.machine import memory
+from fcn.machine import is_full, memory
 from fcn.ui import compute, downloads
 
 FILES = 3  # of a visit: a photo, one of the camera, a mask
 BYTES = 60 * 1024**2  # of a visit
-ALL = max(3 * BYTES, min(256 * 1024**2, memory() // 4))  # bytes of all visits
+ALL = max(3 * BYTES, min(192 * 1024**2, memory() // 4))  # bytes of all visits
 PIXELS_KEPT = 120.0  # seconds for which a decoded photo that nobody uses is kept
 EVERY = 10.0  # seconds between two looks for visits that are over
 
@@ -52,8 +52,11 @@ _original_save = MemorySessionStorage.save
 
 @functools.wraps(_original_add)
 def _add_file(manager: MemoryUploadedFileManager, session_id: str, file: UploadedFileRec) -> None:
-    """Accept a file; older ones are dropped if there are too many, and one of a finished visit at once."""
-    if not _lives(session_id):
+    """Accept a file; older ones are dropped if there are too many, and one of a finished visit at once.
+
+    A server that is full takes none: the page then says that the file is not there.
+    """
+    if not _lives(session_id) or is_full():
         _dropped.set()
         return
     _original_add(manager, session_id, file)

@@ -94,6 +94,8 @@ def test_shape_channels_are_offered_if_the_model_has_them(page: AppTest) -> None
     [
         {"learn_run": "", "learn_start": "", "learn_pictures": "", "learn_stride": "", "learn_rate_zeros": ""},
         {"learn_run": "x", "learn_start": "9", "learn_pictures": "-1", "learn_stride": "16", "learn_draw": "1e9"},
+        {"learn_draw": "inf"},
+        {"learn_draw": "1e400"},
         {"learn_rate_zeros": "nan", "learn_draw": "\N{GRINNING FACE}" * 99, "learn_shape": "True"},
     ],
 )

@@ -153,7 +153,7 @@ def test_all_uploads_together_take_a_bounded_part_of_a_large_memory(
     for gigabytes in (64, 1, 0.1):
         monkeypatch.setattr(serve, "memory", lambda size=int(gigabytes * 1024**3): size)
         rooms.append(serve.Uploads(CountingApplication()).room / MEGABYTE)
-    assert rooms == [120, 120, 60]
+    assert rooms == [80, 80, 60]
 
 
 def test_a_length_beside_chunks_is_refused(serve: ModuleType) -> None:
@@ -177,7 +177,7 @@ def test_a_body_without_a_length_is_refused_before_it_is_read(serve: ModuleType)
 
 
 def test_a_full_server_takes_no_photo(serve: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "resident", lambda: serve.memory())
+    monkeypatch.setattr(serve, "is_full", lambda: True)
 
     async def work() -> None:
         inside = CountingApplication()
