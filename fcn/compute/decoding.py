@@ -27,16 +27,17 @@ import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from fcn.compute import processes
+from fcn.compute.processes import Process, killed_after
 from fcn.errors import FcnError, MaskError, PhotoError
 from fcn.machine import photos_at_once
 from fcn.photos.files import MAX_PIXELS, MAX_SIDE, check_length, shown_name
@@ -170,7 +171,7 @@ class _Child:
 
     def __init__(self, patience: float):
         self._patience = patience
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._closed = False
         self._started = 0.0  # on the monotonic clock
         self._is_up = False  # it has answered once
@@ -188,7 +189,7 @@ class _Child:
         process = self._find_process()
         done = False
         try:
-            with _killed_after(self._patience, process) as killed:
+            with killed_after(self._patience, process) as killed:
                 try:
                     values, array = self._exchange(process, request, data)
                 except Exception as error:
@@ -204,7 +205,7 @@ class _Child:
                 with contextlib.suppress(_Absent):
                     self._start()
 
-    def _find_process(self) -> subprocess.Popen[bytes]:
+    def _find_process(self) -> Process:
         """The process, if it answers; else a new one.
 
         Raises:
@@ -218,12 +219,12 @@ class _Child:
             raise _Absent
         return process
 
-    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+    def _answers(self, process: Process) -> bool:
         """Whether a process answers a greeting: one that was stopped or killed does not."""
         assert process.stdin and process.stdout  # they are pipes
         left = self._started + self._patience - time.monotonic()  # of the time to come up
         try:
-            with _killed_after(GREETING if self._is_up else max(GREETING, left), process):
+            with killed_after(GREETING if self._is_up else max(GREETING, left), process):
                 process.stdin.write(b"\n")
                 process.stdin.flush()
                 self._is_up = process.stdout.readline(2) == b"\n"
@@ -232,7 +233,7 @@ class _Child:
         return self._is_up
 
     def _exchange(
-        self, process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes
+        self, process: Process, request: dict[str, Any], data: bytes
     ) -> tuple[dict[str, Any], np.ndarray | None]:
         assert process.stdin and process.stdout  # they are pipes
         process.stdin.write(json.dumps(request | {"bytes": len(data)}).encode() + b"\n")
@@ -263,14 +264,9 @@ class _Child:
         self._closed |= for_good
         process, self._process = self._process, None
         if process:
-            process.kill()
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError, ValueError, AttributeError):  # what was not sent is lost
-                    pipe.close()  # type: ignore[union-attr]
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(GREETING)
+            processes.end(process)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Process:
         """Start a process instead of the present one.
 
         Raises:
@@ -303,24 +299,6 @@ def _end_all(children: list[_Child]) -> None:
         child.end(for_good=True)
 
 
-@contextlib.contextmanager
-def _killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
-    """Kill a process after so many seconds, if this is not over by then; the event tells whether it was."""
-    killed = threading.Event()
-
-    def kill() -> None:
-        killed.set()
-        process.kill()
-
-    timer = threading.Timer(seconds, kill)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield killed
-    finally:
-        timer.cancel()
-
-
 #: The exit codes of a process that has computed for too long.
 SLOW = {-getattr(signal, name) for name in ("SIGPROF", "SIGXCPU") if hasattr(signal, name)}
 
@@ -330,7 +308,7 @@ def plain(sentence: object) -> str:
     return "".join(filter(str.isprintable, str(sentence)))[:600]
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+def _has_ended(process: Process) -> bool:
     """Whether the process has ended, or is just about to."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(0.5)

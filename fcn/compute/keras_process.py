@@ -14,13 +14,13 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from fcn.compute import messages
+from fcn.compute import messages, processes
 from fcn.compute.messages import Arrays, Values
+from fcn.compute.processes import Process, killed_after
 from fcn.errors import ModelError
 
 IDLE = 120.0  # seconds
@@ -46,7 +46,7 @@ class KerasProcess:
         self._idle, self._answer = idle, answer
         self._line = ThreadPoolExecutor(1, "keras")  # a lock would not be fair: a training would never let others in
         self._lock = threading.Lock()  # of what follows
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._asked = 0  # questions so far
         self._timer: threading.Timer | None = None
 
@@ -110,7 +110,7 @@ class KerasProcess:
                 self._timer.cancel()
             process, self._process = self._process, None
         if process:
-            _end(process)
+            processes.end(process)
 
     def _exchange(self, question: str, values: Values, arrays: Arrays, seconds: float) -> tuple[Values, Arrays]:
         with self._lock:
@@ -120,29 +120,19 @@ class KerasProcess:
             process = self._process
             fresh = process is None or process.poll() is not None
             if process is not None and fresh:
-                _end(process)  # closes its pipes
+                processes.end(process)  # closes its pipes
             if process is None or fresh:
                 process = self._process = _start_process()
         seconds = max(LOADING, seconds) if fresh else seconds
-        hangs = threading.Event()
-
-        def give_up() -> None:
-            hangs.set()
-            process.kill()
-
-        # A read cannot be given up, but killing the process ends it, and a write to a full pipe as well.
-        watch = threading.Timer(seconds, give_up)
-        watch.daemon = True
-        watch.start()
         assert process.stdin and process.stdout  # they are pipes
         try:
-            messages.write(process.stdin, {"question": question, **values}, arrays)
-            answer, received = messages.read(process.stdout)
+            with killed_after(seconds, process) as hangs:
+                messages.write(process.stdin, {"question": question, **values}, arrays)
+                answer, received = messages.read(process.stdout)
         except (OSError, EOFError, ValueError) as error:
-            _end(process)
+            processes.end(process)
             raise ModelError(HANGS.format(seconds) if hangs.is_set() else ENDED) from error
         finally:
-            watch.cancel()
             self._end_when_idle()
         if "error" in answer:
             raise ModelError(f"Keras cannot do this: {answer['error']}")
@@ -161,7 +151,7 @@ class KerasProcess:
             self._timer.start()
 
 
-def _start_process() -> subprocess.Popen[bytes]:
+def _start_process() -> Process:
     return subprocess.Popen(
         [sys.executable, "-m", "fcn.compute.keras_questions"],
         cwd=Path(__file__).parents[2],
@@ -170,12 +160,3 @@ def _start_process() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl+C in a terminal is meant for the server, which ends it in order
     )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()  # a stopped process too
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            with suppress(OSError):
-                pipe.close()

@@ -43,6 +43,14 @@ class CountingApplication:
         await send({"type": "http.response.body", "body": b""})
 
 
+async def read_ten_chunks(scope: Any, receive: Any, send: Any) -> None:
+    """An application that reads the body of an upload and answers."""
+    for _ in range(10):
+        await receive()
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def receive_nothing() -> dict[str, Any]:
     return {"type": "http.request", "body": b"", "more_body": False}
 
@@ -88,17 +96,11 @@ def test_two_of_a_visit_and_what_memory_bears_are_on_their_way_at_once(serve: Mo
 @pytest.mark.parametrize(("pause", "status"), [(0.0, 204), (0.5, 408), (0.08, 408)])
 def test_an_upload_that_stalls_or_trickles_is_given_up(serve: ModuleType, pause: float, status: int) -> None:
     async def work() -> None:
-        async def inside(scope: Any, receive: Any, send: Any) -> None:
-            for _ in range(10):
-                await receive()
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(pause)
             return {"type": "http.request", "body": bytes(1000), "more_body": True}
 
-        uploads = serve.Uploads(inside)
+        uploads = serve.Uploads(read_ten_chunks)
         uploads.STALL, uploads.RATE, before = 0.3, 50_000, uploads.room
         assert await put(uploads, "one", 10_000, receive) == status
         assert uploads.room == before and not uploads.visits
@@ -108,12 +110,6 @@ def test_an_upload_that_stalls_or_trickles_is_given_up(serve: ModuleType, pause:
 
 def test_while_others_wait_a_slow_line_is_not_enough(serve: ModuleType) -> None:
     async def work() -> None:
-        async def inside(scope: Any, receive: Any, send: Any) -> None:
-            for _ in range(20):
-                await receive()
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
         async def receive_slowly() -> dict[str, Any]:
             await asyncio.sleep(0.05)
             return {"type": "http.request", "body": bytes(5000), "more_body": True}  # 100 kB a second
@@ -121,8 +117,8 @@ def test_while_others_wait_a_slow_line_is_not_enough(serve: ModuleType) -> None:
         async def receive_quickly() -> dict[str, Any]:
             return {"type": "http.request", "body": bytes(5000), "more_body": True}
 
-        uploads = serve.Uploads(inside)
-        uploads.STALL = 0.2
+        uploads = serve.Uploads(read_ten_chunks)
+        uploads.STALL = 0.15
         slow = [asyncio.create_task(put(uploads, "one", 100_000, receive_slowly)) for _ in range(2)]
         await asyncio.sleep(0.02)
         assert await put(uploads, "one", 100_000, receive_quickly) == 204
