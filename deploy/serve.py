@@ -115,8 +115,8 @@ class Uploads:
     """Limits uploads in progress: two files per visit at once, and in all as much as four of the largest photos.
 
     Further uploads wait before their first byte, unless too many wait already. One that stalls, or comes more slowly
-    than on a slow line, is aborted; while others wait, a slow line is not enough. While the server has most of its
-    memory in use, nobody's photo gets in.
+    than on a slow line, is aborted; while others wait for room, a slow line is not enough. While the server has most of
+    its memory in use, nobody's photo gets in.
     """
 
     PATH = re.compile(r"/_stcore/upload_file/([^/]+)/")
@@ -125,14 +125,15 @@ class Uploads:
     WAIT = 60.0  # seconds until an upload may begin
     STALL = 15.0  # seconds without a byte
     RATE = 50_000  # bytes a second that a slow line has
-    BUSY_RATE = 500_000  # the same while others wait
-    MOST_WAITING = 200
+    BUSY_RATE = 500_000  # the same while others wait for room
+    MOST_WAITING = 10, 300  # of a visit, of all
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
         self.room = max(3 * MAX_BYTES, min(self.ROOM, memory() // 8))
         self.visits: Counter[str] = Counter()
-        self.waiting = 0
+        self.waiting: Counter[str] = Counter()  # by visit
+        self.short_of_room: set[object] = set()  # those of them that wait for room, not for their own visit
         self.change = asyncio.Condition()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,21 +150,30 @@ class Uploads:
             # browsers always state it; without it nothing can be reserved
             await refuse(411, "State the length of the file.")
             return
-        if self.waiting >= self.MOST_WAITING or is_full():
+        if self.waiting[visit] >= self.MOST_WAITING[0] or self.waiting.total() >= self.MOST_WAITING[1] or is_full():
             await refuse(503, "The server is full. Try again in a minute.")
             return
         size = min(int(length), 2 * MAX_BYTES)  # larger ones are refused further in
-        self.waiting += 1
+        me = object()
+
+        def may_begin() -> bool:
+            allowed = self.visits[visit] < self.OF_A_VISIT
+            (self.short_of_room.add if allowed and size > self.room else self.short_of_room.discard)(me)
+            return allowed and size <= self.room
+
+        self.waiting[visit] += 1
         try:
             async with asyncio.timeout(self.WAIT), self.change:
-                await self.change.wait_for(lambda: self.visits[visit] < self.OF_A_VISIT and size <= self.room)
+                await self.change.wait_for(may_begin)
                 self.visits[visit] += 1
                 self.room -= size
         except TimeoutError:
             await refuse(503, "Too many photos are being uploaded. Try again in a minute.")
             return
         finally:
-            self.waiting -= 1
+            self.waiting[visit] -= 1
+            self.waiting += Counter()  # forgets those at 0
+            self.short_of_room.discard(me)
         try:
             if not await self._pass_on(scope, receive, send):
                 await refuse(408, "The upload took too long.")
@@ -184,7 +194,7 @@ class Uploads:
             message = await receive()
             received += len(message.get("body", b""))
             now = asyncio.get_running_loop().time()
-            rate = self.BUSY_RATE if self.waiting else self.RATE
+            rate = self.BUSY_RATE if self.short_of_room else self.RATE
             if not limit.expired():
                 limit.reschedule(min(now, start + received / rate) + self.STALL)
             return message

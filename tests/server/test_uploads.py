@@ -118,11 +118,15 @@ def test_while_others_wait_a_slow_line_is_not_enough(serve: ModuleType) -> None:
             return {"type": "http.request", "body": bytes(5000), "more_body": True}
 
         uploads = serve.Uploads(read_ten_chunks)
-        uploads.STALL = 0.15
+        uploads.STALL, uploads.room = 0.15, 210_000
         slow = [asyncio.create_task(put(uploads, "one", 100_000, receive_slowly)) for _ in range(2)]
         await asyncio.sleep(0.02)
-        assert await put(uploads, "one", 100_000, receive_quickly) == 204
+        assert await put(uploads, "two", 100_000, receive_quickly) == 204
         assert await asyncio.gather(*slow) == [408, 408]
+        assert not uploads.short_of_room and uploads.room == 210_000
+        # a visit that waits for itself hurries nobody
+        mine = [asyncio.create_task(put(uploads, "one", 50_000, receive_slowly)) for _ in range(3)]
+        assert await asyncio.gather(*mine) == [204] * 3
         assert await put(uploads, "one", 100_000, receive_slowly) == 204
 
     run(work)
@@ -150,6 +154,22 @@ def test_all_uploads_together_take_a_bounded_part_of_a_large_memory(
         monkeypatch.setattr(serve, "memory", lambda size=int(gigabytes * 1024**3): size)
         rooms.append(serve.Uploads(CountingApplication()).room / MEGABYTE)
     assert rooms == [80, 80, 60]
+
+
+def test_one_visit_cannot_take_all_places_for_waiting(serve: ModuleType) -> None:
+    async def work() -> None:
+        inside = CountingApplication()
+        uploads = serve.Uploads(inside)
+        many = [asyncio.create_task(put(uploads, "one", 1000)) for _ in range(40)]
+        await asyncio.sleep(0.05)
+        other = asyncio.create_task(put(uploads, "two", 1000))
+        await asyncio.sleep(0.05)
+        inside.leave.set()
+        answers = await asyncio.gather(*many)
+        assert (answers.count(204), answers.count(503)) == (12, 28) and await other == 204
+        assert not uploads.waiting and not uploads.visits
+
+    run(work)
 
 
 def test_a_length_beside_chunks_is_refused(serve: ModuleType) -> None:
