@@ -82,6 +82,28 @@ def test_an_own_photo_is_two_actions_away(page: Page) -> None:
     expect(viewer(page).locator('[data-sample=""]')).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.parametrize("how", ["press", "drop"])
+def test_who_is_quicker_than_the_page_gives_a_photo_too(page: Page, how: str) -> None:
+    """The file input appears only after the photo was given."""
+    open_page(page, "/")
+    data = jpeg(315, 225)
+    page.evaluate(
+        """() => {
+            const place = document.querySelector('[class*="st-key-upload"]');
+            const name = place.className;
+            place.className = "";
+            setTimeout(() => { place.className = name; }, 1500);
+        }"""
+    )
+    if how == "press":
+        with page.expect_file_chooser() as waiting:
+            page.get_by_role("button", name="+ Your photo").click()
+        waiting.value.set_files([FilePayload(name="own.jpg", mimeType="image/jpeg", buffer=data)])
+    else:
+        hand(page, "drop", ("own.jpg", "image/jpeg", data))
+    wait_until_drawn(page, digest(data))
+
+
 @pytest.mark.parametrize("kind", ["paste", "drop"])
 def test_a_photo_is_taken_from_the_clipboard_and_where_it_is_dropped(page: Page, kind: str) -> None:
     open_page(page, "/")

@@ -117,6 +117,7 @@ interface Giving {
   hand(key: string, file: File): boolean;
   handLater(key: string, file: File, before: string, tries?: number): void;
   awaitPhoto(): void;
+  whenThere(key: string, act: (input: HTMLInputElement) => void, tries?: number): void;
   uploadWatch?: MutationObserver;
   watchUpload(): void;
   openCamera(): Promise<void>;

@@ -22,7 +22,7 @@ const giving = {
   listenToPhotos() {
     const { signal } = this.endings,
       root = this.root;
-    root.querySelector(".give").addEventListener("click", () => this.input("upload")?.click());
+    root.querySelector(".give").addEventListener("click", () => this.whenThere("upload", (input) => input.click()));
     root.querySelector(".camera").addEventListener("click", () => this.openCamera());
     document.addEventListener(
       "paste",
@@ -75,6 +75,13 @@ const giving = {
     return input;
   },
 
+  // Streamlit draws its file input a moment after the pictures: wait for it, up to five seconds.
+  whenThere(key, act, tries = 50) {
+    const input = this.input(key);
+    if (input) act(input);
+    else if (tries) setTimeout(() => this.whenThere(key, act, tries - 1), 100);
+  },
+
   // Take files: a photo, and perhaps its mask.
   give(files) {
     if (this.part("upload").hidden) return;
@@ -105,7 +112,7 @@ const giving = {
       return this.showNote({
         text: `${photo.name} has ${Math.ceil(photo.size / 1024 ** 2)} MB; the limit is 20 MB. Make it smaller.`,
       });
-    this.hand("upload", photo);
+    this.whenThere("upload", () => this.hand("upload", photo));
     if (masks.length) this.handLater("mask", masks[0], this.data?.key);
   },
 
