@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -111,21 +111,28 @@ class Guard:
             await self.inner(scope, receive, with_headers)
 
 
+class Upload:
+    """An upload in progress: when it began, on the clock of the event loop, what limits it, and bytes so far."""
+
+    def __init__(self, start: float, limit: asyncio.Timeout) -> None:
+        self.start, self.limit, self.received = start, limit, 0
+
+
 class Uploads:
     """Limits uploads in progress: two files per visit at once, and in all as much as four of the largest photos.
 
     Further uploads wait before their first byte, unless too many wait already. One that stalls, or comes more slowly
-    than on a slow line, is aborted; while others wait for room, a slow line is not enough. While the server has most of
-    its memory in use, nobody's photo gets in.
+    than on a slow line, is aborted; while others wait for room, so is the slowest now and then. While the server has
+    most of its memory in use, nobody's photo gets in.
     """
 
     PATH = re.compile(r"/_stcore/upload_file/([^/]+)/")
     OF_A_VISIT = 2
     ROOM = 4 * MAX_BYTES
-    WAIT = 60.0  # seconds until an upload may begin
+    WAIT = 120.0  # seconds until an upload may begin
     STALL = 15.0  # seconds without a byte
     RATE = 50_000  # bytes a second that a slow line has
-    BUSY_RATE = 500_000  # the same while others wait for room
+    FAST = 500_000  # bytes a second; so fast an upload holds nobody up
     MOST_WAITING = 10, 300  # of a visit, of all
 
     def __init__(self, inner: ASGIApp) -> None:
@@ -133,7 +140,8 @@ class Uploads:
         self.room = max(3 * MAX_BYTES, min(self.ROOM, memory() // 8))
         self.visits: Counter[str] = Counter()
         self.waiting: Counter[str] = Counter()  # by visit
-        self.short_of_room: set[object] = set()  # those of them that wait for room, not for their own visit
+        self.running: list[Upload] = []
+        self.aborted = 0.0  # when the slowest was aborted last
         self.change = asyncio.Condition()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,17 +162,16 @@ class Uploads:
             await refuse(503, "The server is full. Try again in a minute.")
             return
         size = min(int(length), 2 * MAX_BYTES)  # larger ones are refused further in
-        me = object()
-
-        def may_begin() -> bool:
-            allowed = self.visits[visit] < self.OF_A_VISIT
-            (self.short_of_room.add if allowed and size > self.room else self.short_of_room.discard)(me)
-            return allowed and size <= self.room
-
         self.waiting[visit] += 1
         try:
             async with asyncio.timeout(self.WAIT), self.change:
-                await self.change.wait_for(may_begin)
+                while self.visits[visit] >= self.OF_A_VISIT or size > self.room:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self.STALL):
+                            await self.change.wait()
+                            continue
+                    if self.visits[visit] < self.OF_A_VISIT:  # it is room that is lacking
+                        self._abort_slowest()
                 self.visits[visit] += 1
                 self.room -= size
         except TimeoutError:
@@ -173,7 +180,6 @@ class Uploads:
         finally:
             self.waiting[visit] -= 1
             self.waiting += Counter()  # forgets those at 0
-            self.short_of_room.discard(me)
         try:
             if not await self._pass_on(scope, receive, send):
                 await refuse(408, "The upload took too long.")
@@ -184,19 +190,27 @@ class Uploads:
             async with self.change:
                 self.change.notify_all()
 
+    def _abort_slowest(self) -> None:
+        """Make room for those who wait: abort one upload, the slowest, if it has had its time; no more than that."""
+        now = asyncio.get_running_loop().time()
+        old = [upload for upload in self.running if now - upload.start > self.STALL]
+        if not old or now - self.aborted < self.STALL:
+            return
+        slowest = min(old, key=lambda upload: upload.received / (now - upload.start))
+        if slowest.received < self.FAST * (now - slowest.start) and not slowest.limit.expired():
+            self.aborted = now
+            slowest.limit.reschedule(now)
+
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Hand an upload on as long as it comes at a fair rate; return whether it was answered."""
-        start = asyncio.get_running_loop().time()
-        received, begun = 0, False
+        begun = False
 
         async def receive_counted() -> Message:
-            nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            upload.received += len(message.get("body", b""))
             now = asyncio.get_running_loop().time()
-            rate = self.BUSY_RATE if self.short_of_room else self.RATE
             if not limit.expired():
-                limit.reschedule(min(now, start + received / rate) + self.STALL)
+                limit.reschedule(min(now, upload.start + upload.received / self.RATE) + self.STALL)
             return message
 
         async def send_noted(message: Message) -> None:
@@ -206,7 +220,12 @@ class Uploads:
 
         try:
             async with asyncio.timeout(self.STALL) as limit:
-                await self.inner(scope, receive_counted, send_noted)
+                upload = Upload(asyncio.get_running_loop().time(), limit)
+                self.running.append(upload)
+                try:
+                    await self.inner(scope, receive_counted, send_noted)
+                finally:
+                    self.running.remove(upload)
         except TimeoutError:
             return begun
         except ClientDisconnect:  # nobody is left who could be answered

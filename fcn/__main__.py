@@ -38,10 +38,10 @@ def segment(options: argparse.Namespace) -> int:
     """Write labels, overlay and coarse map of each photo."""
     from fcn.compute.decoding import Decoder
     from fcn.model.segmenter import Segmenter
-    from fcn.photos.files import read_file, shown_name
+    from fcn.photos.files import OPEN_PIPE, read_file, shown_name
 
     # Pipes are read before there are any of the program's own, which /dev/fd would name too.
-    pipes = {path: _try_to_read(path) for path in options.photos if str(path).startswith(("/dev/", "/proc/"))}
+    pipes = {path: _try_to_read(path) for path in options.photos if OPEN_PIPE.fullmatch(str(path))}
     given, failed = {os.path.realpath(path) for path in options.photos}, 0
     with Decoder(1) as decoder:
         segmenter = Segmenter.load(options.model)
@@ -49,7 +49,7 @@ def segment(options: argparse.Namespace) -> int:
         names = result_names(options.photos)
         for path, name in progress(list(zip(options.photos, names, strict=True)), "Segmenting"):
             try:
-                data = pipes.pop(path, None) or read_file(path)
+                data = pipes.get(path) or read_file(path)
                 if isinstance(data, FcnError):
                     raise data
                 for kind, picture in segment_photo(segmenter, decoder, data, path.name, options).items():

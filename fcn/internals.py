@@ -1,7 +1,7 @@
 """Everything used from the internals of other libraries: any release may change it, so each use has a test.
 
-The tests are in tests/core/test_internals.py, and for what a visit may keep (fcn/ui/visits.py patches two methods of
-Streamlit's storage) in tests/server/test_visits.py. Run them before raising a bound in requirements.txt.
+The tests are in tests/core/test_internals.py, and for what a visit may keep (fcn/ui/visits.py and fcn/ui/downloads.py
+patch three methods of Streamlit's) in tests/server/test_visits.py. Run them before raising a bound in requirements.txt.
 """
 
 from __future__ import annotations
@@ -64,22 +64,23 @@ def event_loop(runtime: Any) -> Any:
     return runtime._get_async_objs().eventloop
 
 
-def hold_file(manager: Any, visit: str, url: str) -> int:
-    """Let Streamlit's media file manager keep the file at an address for a visit; return its bytes.
+def hold_file(manager: Any, name: str, url: str) -> int | None:
+    """Let Streamlit's media file manager keep the file at an address under a name; return its bytes.
 
-    Streamlit forgets which files a visit uses whenever its page is drawn. Here it stands under a visit of its own.
+    Streamlit forgets which files a visit uses whenever its page is drawn. Here it stands under a visit of its own. None
+    if the file is gone already.
     """
     file_id = url.rpartition("/")[2].partition(".")[0]
     with manager._lock:
-        manager._files_by_session_and_coord[HOLDER][visit] = file_id
+        manager._files_by_session_and_coord[HOLDER][name] = file_id
     file = manager.read_file(file_id)
-    return 0 if file is None else len(file.content)
+    return None if file is None else len(file.content)
 
 
-def drop_file(manager: Any, visit: str) -> None:
+def drop_file(manager: Any, name: str) -> None:
     """End what `hold_file` began: the file is removed unless something else shows it."""
     with manager._lock:
-        file_id = manager._files_by_session_and_coord[HOLDER].pop(visit, None)
+        file_id = manager._files_by_session_and_coord[HOLDER].pop(name, None)
         if file_id in manager._get_inactive_file_ids():
             manager._delete_file(file_id)
 

@@ -78,7 +78,7 @@ class Decoder:
 
         Args:
             children: How many; default: as many as photos at once, at most CHILDREN.
-            patience: Seconds that a request may take.
+            patience: Seconds that a request may take, and that a new child may take to come up.
         """
         self._free: queue.LifoQueue[_Child] = queue.LifoQueue()
         self._children = [_Child(patience) for _ in range(children or min(CHILDREN, photos_at_once()))]

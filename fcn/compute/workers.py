@@ -106,6 +106,7 @@ class Workers:
                 if not job.waiting and job in self._line:
                     self._line.remove(job)
                     del self._jobs[key]
+            del job  # an error refers to this frame
 
     def _join(self, key: Hashable, make: Callable[[], Any], store: Store | None, gives_way: float) -> _Job:
         """Queue a job, or find the one already there. The caller holds the lock."""
@@ -150,4 +151,4 @@ class Workers:
             job.future.set_result(result)
         else:
             job.future.set_exception(failure)
-        del failure  # it refers to this frame, and so to the photo
+        del failure, job  # it refers to this frame, and the frame to the photo

@@ -1,10 +1,11 @@
 """What the pages compute for visitors, on threads that all of them share.
 
 One rule for what is kept. A result, whether of a photo, a sample or a model, is made on the shared threads and lies in
-their store, which is bounded in bytes: `compute_once`, or `memoize` on a function of plain arguments. What lives as
-long as the server is held by `st.cache_resource` or, if it is small and asked for many times in a run, by
-`functools.cache`. Streamlit's other cache is not used: it samples large arrays when it hashes them, so two photos could
-collide, and copies what it holds. Here the key of a photo is its SHA-256, and results are shared as they are.
+their store, or pixels in one of their own; both are bounded in bytes: `compute_once`, or `memoize` on a function of
+plain arguments. What lives as long as the server is held by `st.cache_resource` or, if it is small and asked for many
+times in a run, by `functools.cache`. Streamlit's other cache is not used: it samples large arrays when it hashes them,
+so two photos could collide, and copies what it holds. Here the key of a photo is its SHA-256, and results are shared as
+they are.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ failed: dict[tuple[str, str], str] = {}  # model and folder -> why it could not 
 _mine = threading.local()  # .held: whether this thread has a turn
 BLAS_THREADS = 1  # more of them would keep spinning after each product, in the way of the network
 STORE = 40 * 1024**2  # bytes of results
-PHOTOS = 24 * 1024**2  # bytes of pixels: a photo takes as much as the results of several
-UPLOADS_GIVE_WAY = 15.0  # seconds: a photo that has begun, and whatever else is quick, goes ahead of the next upload
+PHOTOS = 12 * 1024**2  # bytes of pixels for each photo that is computed at once: two, and what is made of them
+UPLOADS_GIVE_WAY = 15.0  # seconds: what comes up to so much later goes ahead of an upload
 KERAS_STORE = 4 * 1024**2  # bytes of Keras' answers
 KERAS_MEMORY = 1.5e9  # bytes that must be free for Keras to start for a training
 
@@ -84,7 +85,7 @@ def workers() -> Workers:
 @st.cache_resource(show_spinner=False)
 def photos() -> Store:
     """Pixels of photos, apart from the results, which they would push out; dropped after a while without use."""
-    return Store(PHOTOS)
+    return Store(PHOTOS * max(2, photos_at_once()))
 
 
 @st.cache_resource(show_spinner=False)
@@ -227,8 +228,8 @@ def segmentations(
 def decode_upload(data: bytes, name: str, sha256: str, placeholder: DeltaGenerator | None = None) -> Photo:
     """Decode an upload to about as many pixels as the largest working size needs, or take it from the store.
 
-    New uploads give way to all other requests. So a photo that has been decoded is finished before the next one
-    begins, and meets its pixels in the store; and a switch need not wait until all uploads of a class are done.
+    New uploads give way. So photos that have been decoded are mostly finished before others begin, and meet their
+    pixels in the store; and a switch need not wait until all uploads of a class are done.
 
     Args:
         data: The file.

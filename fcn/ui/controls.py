@@ -42,7 +42,7 @@ def number_control(label: str, most: int, key: str, help: str | None = None) -> 
     number = st.number_input(
         label, 1.0, float(most), 1.0, 1.0, format="%.0f", key=key, bind="query-params", width=130, help=help
     )
-    return int(number)
+    return round(number)
 
 
 def tiny(number: float) -> str:

@@ -20,14 +20,14 @@ from streamlit.runtime.backend_operation_handler import DeferredFileHandler
 
 from fcn import internals
 
-AT_ONCE = 3  # of all visits; the threads for them are at least five
-PENDING = 2  # of a visit: one that is written and one that waits
-KEPT = 60.0  # seconds for which a file can be fetched; each visit has one
+AT_ONCE = 3  # wait for a thread; there are at least five
+PENDING = 2  # of a visit
+KEPT = 60.0  # seconds for which a file can be fetched; a visit has as many as it may wait for
 ALL = 128 * 1024**2  # bytes of all files kept
 
 _turns = asyncio.Semaphore(AT_ONCE)
 _pending: Counter[str] = Counter()  # by visit
-_held: dict[str, tuple[float, int]] = {}  # visit -> when its file was written, and its bytes; the oldest first
+_held: dict[tuple[str, str], tuple[float, int]] = {}  # visit and address -> when it was written, bytes; oldest first
 _lock = threading.Lock()
 
 
@@ -45,7 +45,7 @@ async def _handle(
 ) -> BackendOperationResponse:
     """Write a file in a turn, unless its visit waits for too many already or has left."""
     if _pending[session_id] >= PENDING:
-        return BackendOperationResponse(request_id=request.request_id, error_msg="Wait for the files before this one.")
+        return BackendOperationResponse(request_id=request.request_id, error_msg="Wait for your other files.")
     _pending[session_id] += 1
     try:
         async with _turns:
@@ -56,32 +56,38 @@ async def _handle(
         _pending[session_id] -= 1
         if not _pending[session_id]:
             del _pending[session_id]
-    if response.deferred_file:
-        _hold(session_id, response.deferred_file.url)
+    if response.deferred_file and not _hold(session_id, response.deferred_file.url):
+        return BackendOperationResponse(request_id=request.request_id, error_msg="The file is gone. Try again.")
     return response
 
 
-def _hold(visit: str, url: str) -> None:
-    """Keep the file at an address for a visit, instead of its last one; the oldest of all make room."""
-    manager = Runtime.instance().media_file_mgr
+def _hold(visit: str, url: str) -> bool:
+    """Keep the file at an address for a visit; its older ones, and the oldest of all, make room.
+
+    Returns:
+        Whether it was still there.
+    """
     with _lock:
-        internals.drop_file(manager, visit)
-        _held.pop(visit, None)
-        _held[visit] = time.monotonic(), internals.hold_file(manager, visit, url)
-        while len(_held) > 1 and sum(size for _, size in _held.values()) > ALL:
+        size = internals.hold_file(Runtime.instance().media_file_mgr, f"{visit} {url}", url)
+        _held.pop((visit, url), None)
+        _held[visit, url] = time.monotonic(), size or 0
+        for one in [one for one in _held if one[0] == visit][:-PENDING]:
+            _drop(one)
+        while len(_held) > 1 and sum(bytes_ for _, bytes_ in _held.values()) > ALL:
             _drop(next(iter(_held)))
+    return size is not None
 
 
 def drop_old(now: float | None = None) -> bool:
     """Drop files that were kept long enough; return whether there were any. `now` is on the monotonic clock."""
     now = time.monotonic() if now is None else now
     with _lock:
-        old = [visit for visit, (since, _) in _held.items() if now - since > KEPT]
-        for visit in old:
-            _drop(visit)
+        old = [one for one, (since, _) in _held.items() if now - since > KEPT]
+        for one in old:
+            _drop(one)
     return bool(old)
 
 
-def _drop(visit: str) -> None:
-    del _held[visit]
-    internals.drop_file(Runtime.instance().media_file_mgr, visit)
+def _drop(one: tuple[str, str]) -> None:
+    del _held[one]
+    internals.drop_file(Runtime.instance().media_file_mgr, " ".join(one))

@@ -107,8 +107,10 @@ def _sweep() -> None:
         done, ended = threading.Event(), [0]
         with suppress(RuntimeError):  # the server is just starting or stopping
             internals.event_loop(Runtime.instance()).call_soon_threadsafe(_end, ended, done)
-            let_go = downloads.drop_old() | compute.photos().drop_unused(PIXELS_KEPT) | _dropped.is_set()
-            _dropped.clear()  # what is dropped from now on is for the next look
+            let_go = downloads.drop_old() | compute.photos().drop_unused(PIXELS_KEPT)
+            if _dropped.is_set():
+                _dropped.clear()  # what is dropped from now on is for the next look
+                let_go = True
             if done.wait(60) and ended[0]:
                 free()
             elif let_go:

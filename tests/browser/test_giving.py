@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +141,29 @@ def test_an_upload_that_the_server_does_not_take_is_told_and_can_be_repeated(
     page.unroute(address)
     hand(page, "drop", ("own.jpg", "image/jpeg", data))
     wait_until_drawn(page, digest(data))
+    before, later = pictures(page), jpeg(305, 215)
+    page.route(address, lambda route: route.fulfill(status=status) if status else route.abort())
+    hand(page, "drop", ("later.jpg", "image/jpeg", later))  # the photo that is shown stays, and so does the sentence
+    expect(viewer(page).locator(".note")).to_contain_text(sentence)
+    page.wait_for_timeout(2000)
+    expect(viewer(page).locator(".note")).to_contain_text(sentence)
+    expect(viewer(page)).to_have_attribute("aria-busy", "false")
+    assert pictures(page) == before
+    page.unroute(address)
+    hand(page, "drop", ("later.jpg", "image/jpeg", later))
+    wait_until_drawn(page, digest(later))
+    expect(viewer(page).locator(".note")).not_to_contain_text(sentence)
+
+
+def test_a_file_that_is_too_large_is_told_when_it_is_chosen(page: Page, tmp_path: Path) -> None:
+    open_page(page, "/")
+    large = tmp_path / "large.jpg"
+    large.write_bytes(bytes(22 * 1024**2))
+    with page.expect_file_chooser() as waiting:
+        page.get_by_role("button", name="+ Your photo").click()
+    waiting.value.set_files(large)
+    expect(viewer(page).locator(".note")).to_contain_text("more than 20 MB")
+    expect(viewer(page)).to_have_attribute("aria-busy", "false")
 
 
 def test_a_mask_that_is_dropped_with_its_photo_scores_it(page: Page) -> None:

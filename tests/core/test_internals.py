@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def test_nothing_else_looks_inside() -> None:
     """Test ids and the modules that are known to be private stand in fcn/internals.py alone."""
     inside = re.compile(
-        r"data-testid|tensorflow\.python|_session_mgr|_files_by_session_and_coord|_get_async_objs|net_util|spool_max_size|Image\.OPEN"
+        r"data-testid|tensorflow\.python|_session_mgr|_files_by_session_and_coord|_get_inactive_file_ids|_delete_file|_get_async_objs|net_util|spool_max_size|Image\.OPEN"
     )
     sources = [ROOT / "app.py", *(ROOT / "deploy").glob("*.py")]
     sources += [path for kind in ("py", "css", "js", "html") for path in (ROOT / "fcn").rglob(f"*.{kind}")]

@@ -108,26 +108,26 @@ def test_an_upload_that_stalls_or_trickles_is_given_up(serve: ModuleType, pause:
     run(work)
 
 
-def test_while_others_wait_a_slow_line_is_not_enough(serve: ModuleType) -> None:
+def test_while_others_wait_the_slowest_makes_room_now_and_then(serve: ModuleType) -> None:
     async def work() -> None:
-        async def receive_slowly() -> dict[str, Any]:
-            await asyncio.sleep(0.05)
-            return {"type": "http.request", "body": bytes(5000), "more_body": True}  # 100 kB a second
+        def receive_at(rate: int) -> Any:
+            async def receive() -> dict[str, Any]:
+                await asyncio.sleep(0.1)
+                return {"type": "http.request", "body": bytes(rate // 10), "more_body": True}
 
-        async def receive_quickly() -> dict[str, Any]:
-            return {"type": "http.request", "body": bytes(5000), "more_body": True}
+            return receive
 
         uploads = serve.Uploads(read_ten_chunks)
-        uploads.STALL, uploads.room = 0.15, 210_000
-        slow = [asyncio.create_task(put(uploads, "one", 100_000, receive_slowly)) for _ in range(2)]
+        uploads.STALL, uploads.room = 0.2, 310_000
+        slow = [asyncio.create_task(put(uploads, "slow", 100_000, receive_at(60_000)))]
+        slow += [asyncio.create_task(put(uploads, f"{n}", 100_000, receive_at(100_000))) for n in range(2)]
         await asyncio.sleep(0.02)
-        assert await put(uploads, "two", 100_000, receive_quickly) == 204
-        assert await asyncio.gather(*slow) == [408, 408]
-        assert not uploads.short_of_room and uploads.room == 210_000
-        # a visit that waits for itself hurries nobody
-        mine = [asyncio.create_task(put(uploads, "one", 50_000, receive_slowly)) for _ in range(3)]
+        assert await put(uploads, "late", 100_000, receive_at(900_000)) == 204
+        assert await asyncio.gather(*slow) == [408, 204, 204]
+        assert uploads.room == 310_000 and not uploads.running
+        # who waits for his own visit makes nobody hurry
+        mine = [asyncio.create_task(put(uploads, "one", 50_000, receive_at(60_000))) for _ in range(3)]
         assert await asyncio.gather(*mine) == [204] * 3
-        assert await put(uploads, "one", 100_000, receive_slowly) == 204
 
     run(work)
 

@@ -119,6 +119,8 @@ interface Giving {
   awaitPhoto(): void;
   whenThere(key: string, act: (input: HTMLInputElement) => void, tries?: number): void;
   uploadWatch?: MutationObserver;
+  inputWait?: ReturnType<typeof setTimeout>;
+  isAwaiting(data: State): boolean;
   watchUpload(): void;
   openCamera(): Promise<void>;
   showStrip(samples: Sample[], own?: string): void;

@@ -41,6 +41,7 @@ const choosing = {
   choose(changes) {
     if (!this.choices) return;
     this.stopBlinking();
+    this.notTaken = "";
     Object.assign(this.choices, changes);
     this.turn++;
     if (["stride", "size", "model", "sample"].some((name) => name in changes)) this.busy(true);
@@ -167,7 +168,7 @@ const choosing = {
     const size = more.querySelector('select[data-choice="size"]');
     if (!size.options.length) size.append(...data.sizes.map((side) => new Option(`${side} pixels`, String(side))));
     size.value = String(choices.size);
-    this.showNote(data.note);
+    this.showNote(this.notTaken ? { text: this.notTaken } : data.note);
   },
 
   // Show a note above the pictures, with a button if there is something to do.

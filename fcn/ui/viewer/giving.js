@@ -7,12 +7,12 @@ const PICTURES = "image/*,.heic,.heif";
 /** @param {Event} event */
 const innermost = (event) => /** @type {HTMLElement} */ (event.composedPath()[0]);
 
-// What to tell for the reason that Streamlit gives, which ends with the status.
+// What to tell for the reason that Streamlit gives: a status at its end, or that a file must be "20.0MB or smaller".
 /** @param {string} reason */
 const whyNotTaken = (reason) => {
   const status = Number(reason.match(/status code (\d+)/)?.[1] ?? 0);
-  if (status === 413) return "it has more than 20 MB. Make it smaller.";
-  if ([408, 429, 503].includes(status)) return "the server is busy, or the connection is slow. Try again in a minute.";
+  if (status === 413 || /or smaller/.test(reason)) return "it has more than 20 MB. Make it smaller.";
+  if ([408, 429, 502, 503, 504].includes(status)) return "the server is busy, or the connection is slow. Try again in a minute.";
   if (status) return `the server refused it (${status}). Load the page again, then choose it once more.`;
   return "the connection broke. Try again.";
 };
@@ -66,6 +66,7 @@ const giving = {
       { signal, capture: true },
     );
     document.addEventListener("keydown", (event) => this.present(event), { signal });
+    signal.addEventListener("abort", () => this.uploadWatch?.disconnect());
   },
 
   // Streamlit's file input with this key.
@@ -78,8 +79,10 @@ const giving = {
   // Streamlit draws its file input a moment after the pictures: wait for it, up to five seconds.
   whenThere(key, act, tries = 50) {
     const input = this.input(key);
+    clearTimeout(this.inputWait);
     if (input) act(input);
-    else if (tries) setTimeout(() => this.whenThere(key, act, tries - 1), 100);
+    else if (tries) this.inputWait = setTimeout(() => this.whenThere(key, act, tries - 1), 100);
+    else this.showNote({ text: "The page is still being drawn. Try again in a moment." });
   },
 
   // Take files: a photo, and perhaps its mask.
@@ -134,6 +137,8 @@ const giving = {
 
   // Until the server shows the photo, a moving line is shown in place of the result.
   awaitPhoto() {
+    this.awaited = this.data?.upload ?? "";
+    this.notTaken = "";
     this.busy(true);
     this.watchUpload();
     if (matchMedia("(max-width: 640px)").matches)
@@ -150,25 +155,35 @@ const giving = {
       if (!chip) return;
       this.uploadWatch.disconnect();
       const reason = chip.querySelector('[role="alert"]')?.textContent ?? "";
+      this.awaited = null;
+      this.notTaken = `Your photo was not taken: ${whyNotTaken(reason)}`;
       this.busy(false);
-      this.showNote({ text: `Your photo was not taken: ${whyNotTaken(reason)}` });
+      this.showNote({ text: this.notTaken });
       chip.querySelector("button")?.click();
     });
     this.uploadWatch.observe(place, { subtree: true, childList: true, attributes: true });
-    this.endings.signal.addEventListener("abort", () => this.uploadWatch.disconnect());
+  },
+
+  // Whether a photo is still on its way; the server names the last upload that it has seen.
+  isAwaiting(data) {
+    if (this.awaited !== null && data.upload !== this.awaited) {
+      this.awaited = null;
+      this.uploadWatch.disconnect();
+    }
+    return this.awaited !== null;
   },
 
   async openCamera() {
     const dialog = this.root.querySelector("dialog.shutter"),
       video = dialog.querySelector("video");
     const [take, cancel] = dialog.querySelectorAll("button");
-    const input = this.input("upload");
-    if (!navigator.mediaDevices?.getUserMedia) {
+    if (!navigator.mediaDevices?.getUserMedia)
       // not on a secure address: phones open their own camera
-      input.setAttribute("capture", "environment");
-      input.click();
-      return input.removeAttribute("capture");
-    }
+      return this.whenThere("upload", (input) => {
+        input.setAttribute("capture", "environment");
+        input.click();
+        input.removeAttribute("capture");
+      });
     try {
       video.srcObject = await navigator.mediaDevices.getUserMedia({
         video: { facingMode: "environment", width: { ideal: 1280 } },

@@ -39,6 +39,9 @@ class Viewer {
     this.line = 0.5; // where the two upsamplings meet, as a share of the picture's width
     /** @type {Point} */
     this.spot = null; // the pixel that is read
+    /** @type {string | null} */
+    this.awaited = null; // while a photo is on its way: the upload before it
+    this.notTaken = ""; // why the last one was not taken
     this.turn = 0; // number of the last choice; what the server says of earlier ones is out of date
     /** @type {Map<number, PointerEvent>} */
     this.pointers = new Map();
@@ -108,7 +111,7 @@ class Viewer {
       this.hidden.clear();
     }
     this.stopBlinking();
-    this.busy(false);
+    this.busy(this.isAwaiting(data));
     this.shapeFrames();
     this.refresh();
     Promise.all([fetched("strip", data.strip), data.own && fetched("own", data.own)]).then(([strip, own]) =>
