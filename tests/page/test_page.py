@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from fcn.model import zoo
 from fcn.model.segmenter import Segmenter
+from fcn.ui import compute
 from fcn.ui.photo.samples import every_sample, samples
 from tests.support.pages import words
 
@@ -221,6 +222,18 @@ def test_uploaded_jpeg_is_shown_with_its_size(visit: Visit) -> None:
     assert shown.photo.shape == (150, 200, 3) and shown.labels.shape == (150, 200)
     assert np.abs(shown.photo.astype(int) - np.asarray(own)).mean() < 4
     assert "200 x 150" in visit.words() and not visit.errors()
+
+
+def test_a_photo_is_decoded_and_shrunk_once(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    visit.run()
+    made: list[str] = []
+    for name in ("decode", "shrink"):
+        make = getattr(compute, name)
+        monkeypatch.setattr(compute, name, lambda *a, name=name, make=make: (made.append(name), make(*a))[1])
+    visit.upload(encode(photo(1700, 900), "JPEG"), "large.jpg")
+    assert sorted(made) == ["decode", "shrink"] and visit.backbone_runs >= len(zoo.names())
+    visit.choose(stride=8)
+    assert sorted(made) == ["decode", "shrink"]
 
 
 def test_own_photo_and_its_name_stay_out_of_the_link(visit: Visit) -> None:
