@@ -162,6 +162,7 @@ def test_twenty_steps_from_zeros_lower_the_loss_and_change_the_picture(shared_pa
         shared_page.locator(".st-key-learn_download").get_by_role("button").click()
     assert download.value.suggested_filename.endswith("-steps.keras")
     shared_page.locator(".st-key-learn_use").get_by_role("button").click()
+    expect(shared_page.get_by_text("uses your kernel for FCN-")).to_be_visible()
     wait_until_quiet(shared_page)
     shared_page.get_by_role("link", name="Try it").click()
     expect(shared_page.locator(".st-key-own_kernel_notice")).to_contain_text("your own kernel")
