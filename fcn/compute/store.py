@@ -35,7 +35,7 @@ class Store:
 
     def keep(self, key: Hashable, result: Any) -> None:
         """Keep a result; one under the same key is replaced, and the oldest make room."""
-        size = memory(result)
+        size = size_of(result)
         with self._lock:
             self.size += size - self._results.pop(key, (None, 0))[1]
             self._results[key] = result, size, time.monotonic()
@@ -51,14 +51,14 @@ class Store:
             return len(self._results) < before
 
 
-def memory(value: Any) -> int:
+def size_of(value: Any) -> int:
     """Bytes of memory that a result takes, roughly: arrays, strings and bytes, alone or inside of other things."""
     if isinstance(value, np.ndarray | np.generic):
         return int(value.nbytes)
     if isinstance(value, dict):
-        return sum(map(memory, value.values())) + sys.getsizeof(value)
+        return sum(map(size_of, value.values())) + sys.getsizeof(value)
     if isinstance(value, list | tuple | set):
-        return sum(map(memory, value)) + sys.getsizeof(value)
+        return sum(map(size_of, value)) + sys.getsizeof(value)
     if hasattr(value, "__dict__"):
-        return memory(vars(value))
+        return size_of(vars(value))
     return sys.getsizeof(value)

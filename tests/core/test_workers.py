@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from fcn.compute.store import Store, memory
+from fcn.compute.store import Store, size_of
 from fcn.compute.workers import Workers
 
 
@@ -151,7 +151,7 @@ def test_memory_counts_arrays_and_text_inside_of_other_things() -> None:
         name: str
 
     result = {"photos": [Photo(np.zeros((100, 100), np.float32), "x" * 3000)], "jpeg": b"x" * 5000}
-    assert 48_000 < memory(result) < 49_000
+    assert 48_000 < size_of(result) < 49_000
 
 
 def test_what_is_not_to_be_kept_is_not_and_large_things_lie_apart() -> None:

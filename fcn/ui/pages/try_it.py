@@ -223,8 +223,9 @@ def downloads(photo: SelectedPhoto, card: zoo.Card, chosen: Choices) -> None:
     kernel = own_kernel.current(card.name, chosen.stride)
 
     def write(make: Callable[[Export], bytes]) -> bytes:
-        source_photo = photo.read()
-        if photo.data is not None:
+        if photo.data is None:
+            source_photo = photo.read()
+        else:
             longest = export.longest_side(photo.size)
             source_photo = compute.decoder().decode_light(photo.data, photo.name, longest)
         against = (
